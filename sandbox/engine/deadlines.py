@@ -1,0 +1,52 @@
+"""What falls due, and when: one heap for the whole broker."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .queues import Queue
+
+
+class Deadlines:
+    """A heap of (time, serial, queue); a tie goes to what was scheduled first.
+
+    Each queue stands here with a moment that is never later than its next deadline.  If that has moved on
+    in the meantime, it is found out when the entry comes to the top.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Queue]] = []
+        self._serial = count()
+
+    def schedule(self, queue: Queue) -> None:
+        """See to it that the queue's next deadline is not missed."""
+        due = queue.next_deadline()
+        if due is not None and (queue.timer is None or due < queue.timer):
+            queue.timer = due
+            heappush(self._heap, (due, next(self._serial), queue))
+
+    def peek(self) -> tuple[float, Queue] | None:
+        """The next deadline and its queue, or None if nothing will ever fall due."""
+        while self._heap:
+            due, _, queue = self._heap[0]
+            if queue.exists and queue.timer == due and queue.next_deadline() == due:
+                return due, queue
+            heappop(self._heap)
+            if queue.exists and queue.timer == due:
+                queue.timer = None
+                self.schedule(queue)
+        return None
+
+    def may_be_due(self, now: float) -> bool:
+        """Whether something may be due; quick, and never wrongly False."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
+    def rebuild(self, queues: list[Queue]) -> None:
+        """Make the heap anew for these queues."""
+        self._heap.clear()
+        for queue in queues:
+            queue.timer = None
+            self.schedule(queue)

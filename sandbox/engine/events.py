@@ -1,0 +1,87 @@
+"""Every event is a move: one copy goes from a place to a place for a reason.
+
+The kinds, by what moves:
+
+    a message    published   publisher -> exchange
+                 lost        exchange -> lost            no queue, and the publisher did not ask
+                 returned    exchange -> returned        no queue, and it was mandatory
+    a copy       routed      exchange -> ready           a new copy is born
+                 delivered   ready -> unacked            sent to a consumer
+                 handed      unacked -> unacked          the consumer's callback has begun
+                 fetched     ready -> unacked            by basic.get
+                 sent        ready -> done               to a consumer or a get that does not acknowledge
+                 acked       unacked -> done
+                 requeued    unacked -> ready            back to its own seat
+                 rejected    unacked -> dropped
+                 expired     ready -> expired
+                 purged      ready -> removed
+                 removed     ready or unacked -> removed    its queue was deleted
+    nothing      exchange_declared, exchange_deleted, queue_declared, queue_deleted, bound, unbound,
+                 connected, disconnected, channel_opened, channel_closed, prefetch_set,
+                 consumer_started, consumer_cancelled; closing (a channel or connection) and deleting
+                 (a queue) stand before all that they cause
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .model import Binding
+
+#: The ways in which a copy leaves a queue for good, as places.
+DOORS = ("done", "expired", "dropped", "removed")
+
+
+class Place(NamedTuple):
+    """Where a copy is.
+
+    `kind` is publisher, exchange, ready, unacked, or one of the doors out: done, lost, returned, expired,
+    dropped, removed.  `name` is the publisher's, the exchange's or the queue's; `channel` and `consumer`
+    say who holds an unacked copy (no consumer: it was fetched by a get).
+    """
+
+    kind: str
+    name: str = ""
+    channel: int = 0
+    consumer: str = ""
+
+    def __str__(self) -> str:
+        who = f" of {self.consumer}" if self.consumer else ""
+        return f"{self.kind} {self.name}{who}".strip()
+
+
+class Event(NamedTuple):
+    """One move.
+
+    `time` is in seconds of broker time.  `message` and `copy` number the message and its copy (0: this
+    event is about neither).  `seat` is the copy's position in its queue, which it keeps when requeued.
+    `cause` is the serial of the event that led to this one (0: a verb of the user), `reason` says why in a
+    few words, and `what` is the value that came to be: a message, an arrival, options, a binding.
+    """
+
+    serial: int
+    time: float
+    kind: str
+    message: int = 0
+    copy: int = 0
+    source: Place | None = None
+    target: Place | None = None
+    seat: int = 0
+    cause: int = 0
+    reason: str = ""
+    what: Any = None
+
+    def __str__(self) -> str:
+        number = f" message {self.message}" if self.message else ""
+        way = f": {self.source} -> {self.target}" if self.source and self.target else ""
+        subject = f" {self.target}" if self.target and not self.source else ""
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"{self.serial} {self.time:.3f} s {self.kind.replace('_', ' ')}{number}{subject}{way}{reason}"
+
+
+class Arrival(NamedTuple):
+    """What a `routed` event brings: the bindings that led here, and when the copy expires (broker time)."""
+
+    bindings: tuple[Binding, ...] = ()
+    expires: float | None = None

@@ -1,0 +1,189 @@
+"""What happened, in order, and the state at any remembered moment.
+
+Pictures, life lines, the ledger, depth over time and time travel all read from here; nothing else
+remembers the past.  The *serial* of an event is the address of a moment, for many events share one time.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from .events import Event
+from .model import Message
+from .replay import Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .depth import Depths
+    from .snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+#: An Event without its serial, which is the row's place in the log.
+Row = tuple[Any, ...]
+
+#: How much of a message's body the history keeps, in bytes.
+PREVIEW = 200
+
+#: About what one event, and one header in it, cost in memory, in bytes.
+ROW_BYTES = 300
+
+
+class History:
+    """The log of one broker: read it, filter it, ask it for the state at a moment, subscribe to it.
+
+    Iterating gives the remembered events, oldest first; `len` is their number.  It is bounded: beyond
+    `most_events`, or about `most_bytes`, the older half is forgotten, but the state it led to is kept, so
+    that every later moment can still be rebuilt.
+    """
+
+    def __init__(self, most_events: int = 200_000, most_bytes: int = 128 * 2**20) -> None:
+        self.most_events = most_events
+        self.most_bytes = most_bytes
+        # The state before the first remembered row, and the rows: swapped together, so that a reader on
+        # another thread, who takes no lock, always has two that fit.
+        self._log: tuple[Replay, list[Row]] = (Replay(), [])
+        self._bytes = 0
+        self._now = Replay()
+        self._observers: list[Callable[[], object]] = []
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def first(self) -> int:
+        """The serial of the oldest remembered event (1 until something was forgotten)."""
+        return self._log[0].serial + 1
+
+    @property
+    def last(self) -> int:
+        """The serial of the newest event; 0 before there is one."""
+        base, rows = self._log
+        return base.serial + len(rows)
+
+    def __len__(self) -> int:
+        return len(self._log[1])
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.after(0))
+
+    def __getitem__(self, serial: int) -> Event:
+        """The event with this serial; KeyError if it is forgotten or yet to come."""
+        base, rows = self._log
+        index = serial - base.serial - 1
+        if not 0 <= index < len(rows):
+            raise KeyError(serial)
+        return Event(serial, *rows[index])
+
+    def after(self, serial: int, until: int | None = None) -> list[Event]:
+        """The remembered events after `serial`, to the event `until` (None: to the newest)."""
+        base, rows = self._log
+        start = max(0, serial - base.serial)
+        stop = None if until is None else max(0, until - base.serial)
+        first = base.serial + start + 1
+        return [Event(first + i, *row) for i, row in enumerate(rows[start:stop])]
+
+    def filter(
+        self, *, kind: str | None = None, message: int | None = None, queue: str | None = None
+    ) -> list[Event]:
+        """The remembered events of one kind, about one message, or through one queue; all given must hold."""
+        return [
+            event
+            for event in self
+            if (kind is None or event.kind == kind)
+            and (message is None or event.message == message)
+            and (queue is None or _concerns(event, queue))
+        ]
+
+    def at(self, serial: int) -> Snapshot:
+        """The state after the event `serial`; KeyError if it is forgotten or yet to come."""
+        base, _ = self._log
+        if not base.serial <= serial <= self.last:
+            raise KeyError(serial)
+        replay = base.copy()
+        replay.apply_all(self.after(base.serial, serial))
+        return replay.snapshot()
+
+    def subscribe(self, wake: Callable[[], object]) -> Callable[[], None]:
+        """Call `wake()` after every verb that recorded something; returns what ends that.
+
+        The observer then reads from its last serial on.  It is called without any lock held, on the thread
+        of the verb.  An observer that raises is dropped, and its error logged.
+        """
+        self._observers.append(wake)
+
+        def unsubscribe() -> None:
+            if wake in self._observers:
+                self._observers.remove(wake)
+
+        return unsubscribe
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self)} events, {self.first} to {self.last}>"
+
+    # ------------------------------------------------------------ for the engine, under its lock
+
+    def append(self, row: Row) -> int:
+        """Record one event, given as Event's fields after the serial; returns its serial."""
+        base, rows = self._log
+        rows.append(row)
+        self._bytes += ROW_BYTES
+        what = row[-1]
+        if type(what) is Message:
+            self._bytes += len(what.body) + ROW_BYTES * len(what.headers)
+        if len(rows) > self.most_events or self._bytes > self.most_bytes:
+            self._forget()
+        return base.serial + len(rows)
+
+    def snapshot(self, time: float) -> Snapshot:
+        """The state now."""
+        return self.replay().snapshot(time)
+
+    def depths(self) -> Depths:
+        """Depth over time, up to the last event."""
+        return self.replay().depths.copy()
+
+    def replay(self) -> Replay:
+        """The replay that has seen every event; not to be changed."""
+        self._now.apply_all(self.after(self._now.serial))
+        return self._now
+
+    def mend(self) -> Replay:
+        """The same, made anew: an interrupt may have cut a replay off within an event."""
+        self._now = self._log[0].copy()
+        return self.replay()
+
+    def wake(self) -> None:
+        """Tell the observers; called after the lock is released."""
+        for observer in tuple(self._observers):
+            try:
+                observer()
+            except Exception:
+                log.exception("dropped an observer of the history that raised")
+                if observer in self._observers:
+                    self._observers.remove(observer)
+
+    def _forget(self) -> None:
+        """Fold the older half into the state before the first row; the other replay reads it first."""
+        base, rows = self._log
+        half = (len(rows) + 1) // 2
+        self.replay()
+        later = base.copy()
+        later.apply_all(self.after(base.serial, base.serial + half))
+        self._log = later, rows[half:]
+        self._bytes //= 2
+
+
+def preview(message: Message) -> Message:
+    """The message as the history keeps it: with the beginning of its body."""
+    return message if len(message.body) <= PREVIEW else message._replace(body=message.body[:PREVIEW])
+
+
+def _concerns(event: Event, queue: str) -> bool:
+    """Whether the event moved something into, in or out of the queue, or changed the queue itself."""
+    places = (event.source, event.target)
+    return any(place is not None and place.kind in _OF_QUEUES and place.name == queue for place in places)
+
+
+_OF_QUEUES = ("ready", "unacked", "done", "expired", "dropped", "removed", "queue")

@@ -1,0 +1,328 @@
+"""Values: messages, bindings, and what exchanges and queues were declared with.
+
+None of them changes once made.  Every x-argument is parsed here, once, when its queue or exchange is
+declared, and refused in RabbitMQ's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from .errors import PreconditionFailed, Unencodable
+
+Table = dict[str, Any]
+
+EXCHANGE_TYPES = ("direct", "fanout", "topic", "headers")
+
+#: The longest time RabbitMQ accepts, in milliseconds: ten years (rabbit_misc:check_expiry).
+LONGEST_TTL = 315_360_000_000
+
+
+# ---------------------------------------------------------------- AMQP's types of values
+
+
+def copy_table(value: Any) -> Any:
+    """A deep copy of an AMQP field table, as sending it over a wire would make.
+
+    Raises Unencodable for a value that AMQP has no type for.
+    """
+    if value is None or isinstance(value, (str, int, float, bytes, datetime, Decimal)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): copy_table(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [copy_table(item) for item in value]
+    text = f"Table type {type(value)!r} not handled by AMQP."
+    raise Unencodable(text, "Header and argument values are numbers, texts, bytes, times, lists or tables.")
+
+
+def type_name(value: Any) -> str:
+    """RabbitMQ's name for the type of a field value, as it stands in its error texts."""
+    match value:
+        case bool():
+            return "bool"
+        case int():
+            return "signedint" if -(2**31) <= value < 2**31 else "long"
+        case float():
+            return "double"
+        case str():
+            return "longstr"
+        case bytes():
+            return "binary"
+        case None:
+            return "void"
+        case Mapping():
+            return "table"
+        case datetime():
+            return "timestamp"
+        case Decimal():
+            return "decimal"
+        case _:
+            return "array"
+
+
+def freeze(value: Any) -> Any:
+    """A hashable image of a field value in which 1, True, 1.0 and "1" are four different things."""
+    if isinstance(value, Mapping):
+        return ("table", frozenset((key, freeze(item)) for key, item in value.items()))
+    if isinstance(value, (list, tuple)):
+        return ("array", tuple(freeze(item) for item in value))
+    return (type(value), value)
+
+
+def _shown(value: Any) -> str:
+    """A value as RabbitMQ prints it between quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# ---------------------------------------------------------------- messages
+
+
+class Message(NamedTuple):
+    """What was published: shared by all its copies, and never changed.
+
+    `id` counts the messages of one broker, 1, 2, 3 … in the order of publishing.
+    `properties` are AMQP's basic properties under py-amqp's names, without the headers.
+    `ttl` is the message's own time to live in seconds, read from its `expiration`.
+    """
+
+    id: int
+    exchange: str
+    routing_key: str
+    body: bytes
+    headers: Table
+    properties: Table
+    ttl: float | None = None
+
+
+def parse_expiration(expiration: Any) -> int:
+    """Milliseconds of the `expiration` property, a text of digits with an optional sign (TTL-1).
+
+    Source: rabbit_basic:parse_expiration, which is Erlang's string:to_integer and two checks.
+    """
+    text = str(expiration)
+    sign = 1 if text[:1] in "+-" else 0
+    digits = sign
+    while digits < len(text) and text[digits] in "0123456789":
+        digits += 1
+    if digits == sign:
+        problem = "no_integer"
+    elif digits < len(text):
+        rest = text[digits:].replace("\\", "\\\\").replace('"', '\\"')
+        problem = f'{{leftover_string,"{rest}"}}'
+    else:
+        problem = _out_of_range(int(text))
+    if problem:
+        raise PreconditionFailed(
+            f"invalid expiration '{text}': {problem}",
+            "An expiration is a whole number of milliseconds as text; kombu's expiration= takes seconds.",
+        )
+    return int(text)
+
+
+def _out_of_range(milliseconds: int) -> str:
+    if milliseconds < 0:
+        return f"{{value_negative,{milliseconds}}}"
+    return f"{{value_too_large,{milliseconds}}}" if milliseconds > LONGEST_TTL else ""
+
+
+# ---------------------------------------------------------------- bindings
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Binding:
+    """A rule of an exchange: what matches goes to `destination`, a queue or (`to_exchange`) an exchange.
+
+    Two bindings are the same if source, destination, routing key and arguments are (EX-2).
+    """
+
+    source: str
+    destination: str
+    routing_key: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    to_exchange: bool = False
+    identity: tuple[Any, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        kept = (self.source, self.destination, self.to_exchange, self.routing_key, freeze(self.arguments))
+        object.__setattr__(self, "identity", kept)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Binding) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+
+# ---------------------------------------------------------------- options
+
+
+@dataclass(frozen=True)
+class ExchangeOptions:
+    """What an exchange was declared with."""
+
+    type: str
+    durable: bool = False
+    auto_delete: bool = False
+    internal: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self, name: str) -> None:
+        """Refuse an unknown type (EX-9) and arguments that are not modelled."""
+        if not self.type:
+            raise PreconditionFailed("invalid exchange type ''", _TYPES)
+        if self.type not in EXCHANGE_TYPES:
+            raise PreconditionFailed(f"unknown exchange type '{self.type}'", _TYPES)
+        _refuse_unmodelled(f"exchange '{name}'", self.arguments, ("alternate-exchange",))
+        if self.internal:
+            raise PreconditionFailed(f"exchange '{name}' in vhost '/': internal exchanges are not modelled yet")
+
+    def check_equivalent(self, name: str, declared: ExchangeOptions) -> None:
+        """Refuse to declare the exchange `name` anew with other options than it has (EX-7)."""
+        what = f"exchange '{name}' in vhost '/'"
+        for arg in ("type", "durable", "auto_delete", "internal"):
+            _same_value(arg, what, getattr(declared, arg), getattr(self, arg))
+        _same_argument("alternate-exchange", what, declared.arguments, self.arguments)
+
+
+#: The exchanges of a fresh virtual host (EX-6), but for the default one and the internal amq.rabbitmq.trace.
+PREDECLARED = {
+    "amq.direct": ExchangeOptions("direct", durable=True),
+    "amq.fanout": ExchangeOptions("fanout", durable=True),
+    "amq.headers": ExchangeOptions("headers", durable=True),
+    "amq.match": ExchangeOptions("headers", durable=True),
+    "amq.topic": ExchangeOptions("topic", durable=True),
+}
+
+_TYPES = "The types are direct, fanout, topic and headers."
+
+
+@dataclass(frozen=True)
+class QueueOptions:
+    """What a queue was declared with; times in seconds."""
+
+    durable: bool = False
+    exclusive: bool = False
+    auto_delete: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    message_ttl: float | None = None
+    expires: float | None = None
+
+    @classmethod
+    def parse(
+        cls, name: str, *, durable: bool, exclusive: bool, auto_delete: bool, arguments: Mapping[str, Any]
+    ) -> QueueOptions:
+        """Read the arguments of `queue.declare`, or refuse them as RabbitMQ does (TTL-2)."""
+        what = f"queue '{name}' in vhost '/'"
+        _refuse_unmodelled(f"queue '{name}'", arguments, _LATER)
+        queue_type = arguments.get("x-queue-type", "classic")
+        if queue_type != "classic":
+            _refuse_queue_type(what, queue_type)
+        return cls(
+            durable,
+            exclusive,
+            auto_delete,
+            dict(arguments),
+            _milliseconds("x-message-ttl", what, arguments, smallest=0),
+            _milliseconds("x-expires", what, arguments, smallest=1),
+        )
+
+    def check_equivalent(
+        self, name: str, *, durable: bool, auto_delete: bool, arguments: Mapping[str, Any]
+    ) -> None:
+        """Refuse to declare the queue `name` anew with other options than it has (U-1, U-2)."""
+        what = f"queue '{name}' in vhost '/'"
+        if not self.exclusive:  # an exclusive queue dies with its connection; its durable flag means nothing
+            _same_value("durable", what, durable, self.durable)
+        _same_value("auto_delete", what, auto_delete, self.auto_delete)
+        for argument in COMPARED:
+            _same_argument(argument, what, arguments, self.arguments)
+
+
+#: The arguments in which two declarations of a queue must agree (rabbit_classic_queue:capabilities).
+COMPARED = (
+    "x-expires",
+    "x-message-ttl",
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-max-priority",
+    "x-overflow",
+    "x-single-active-consumer",
+)
+
+#: Arguments of RabbitMQ that the sandbox does not model yet.
+_LATER = tuple(name for name in COMPARED if name not in ("x-expires", "x-message-ttl"))
+
+
+def _refuse_unmodelled(what: str, arguments: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in arguments:
+            raise PreconditionFailed(
+                f"invalid arg '{name}' for {what} in vhost '/': not modelled by the sandbox yet",
+                "It is refused rather than accepted and ignored.",
+            )
+
+
+def _refuse_queue_type(what: str, queue_type: Any) -> None:
+    if not isinstance(queue_type, str):
+        problem = f"{{unacceptable_type,{type_name(queue_type)}}}"
+    else:
+        problem = f"\"unsupported queue type '{queue_type}'\""
+    raise PreconditionFailed(
+        f"invalid arg 'x-queue-type' for {what}: {problem}", "The sandbox models classic queues."
+    )
+
+
+def _milliseconds(name: str, what: str, arguments: Mapping[str, Any], smallest: int) -> float | None:
+    """An argument in milliseconds, as seconds; None if it is not there."""
+    if name not in arguments:
+        return None
+    value = arguments[name]
+    if not isinstance(value, int) or isinstance(value, bool):
+        problem = f'"expected integer, got {type_name(value)}"'
+    elif 0 <= value < smallest:
+        problem = f"{{value_zero,{value}}}"
+    else:
+        problem = _out_of_range(value)
+    if problem:
+        raise PreconditionFailed(
+            f"invalid arg '{name}' for {what}: {problem}",
+            f"{name} is a whole number of milliseconds; kombu's Queue(…) options take seconds.",
+        )
+    return float(value) / 1000
+
+
+def _same_value(arg: str, what: str, received: Any, current: Any) -> None:
+    if received != current:
+        raise PreconditionFailed(
+            f"inequivalent arg '{arg}' for {what}: "
+            f"received '{_shown(received)}' but current is '{_shown(current)}'",
+            _INEQUIVALENT,
+        )
+
+
+def _same_argument(arg: str, what: str, received: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    if arg not in received and arg not in current:
+        return
+    if arg in received and arg in current:
+        if freeze(received[arg]) == freeze(current[arg]):
+            return
+        texts = f"received '{_shown(received[arg])}' but current is '{_shown(current[arg])}'"
+    else:
+        texts = f"received {_described(arg, received)} but current is {_described(arg, current)}"
+    raise PreconditionFailed(f"inequivalent arg '{arg}' for {what}: {texts}", _INEQUIVALENT)
+
+
+def _described(arg: str, arguments: Mapping[str, Any]) -> str:
+    if arg not in arguments:
+        return "none"
+    return f"the value '{_shown(arguments[arg])}' of type '{type_name(arguments[arg])}'"
+
+
+_INEQUIVALENT = "It exists already with other options: declare it with the same ones, or delete it first."

@@ -1,0 +1,156 @@
+"""The client's side of the broker: connections, channels, consumers, and what they hold.
+
+Plain records with little behaviour; the verbs that change them are in `core`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import PreconditionFailed
+from .events import Place
+
+if TYPE_CHECKING:
+    import threading
+
+    from .model import Message
+    from .queues import Copy, Queue
+
+
+class Delivery:
+    """One copy on its way to, or in the hands of, a client.
+
+    `consumer` is None for a get.  `tag` is the delivery tag, counted per channel from 1 (R-1).  `handed`
+    says that the client has it; before that it stands in the connection's outbox.
+    """
+
+    __slots__ = ("channel", "consumer", "copy", "handed", "redelivered", "tag")
+
+    def __init__(
+        self, tag: int, copy: Copy, channel: Channel, consumer: Consumer | None, *, handed: bool
+    ) -> None:
+        self.tag = tag
+        self.copy = copy
+        self.channel = channel
+        self.consumer = consumer
+        self.handed = handed
+        self.redelivered = copy.redelivered > 0
+
+    @property
+    def place(self) -> Place:
+        """Where the copy is while it is not acknowledged."""
+        if self.consumer is not None:
+            return self.consumer.place
+        return self.channel.hand("unacked", self.copy.queue.name)
+
+    @property
+    def message(self) -> Message:
+        """What was published."""
+        return self.copy.message
+
+
+class Cancelled(NamedTuple):
+    """The broker's notice that a consumer is gone because its queue is (Q-10)."""
+
+    channel: Channel
+    tag: str
+
+
+class Consumer:
+    """A subscription to one queue.
+
+    `held` counts its unacknowledged copies; `prefetch` (0: no limit) bounds them.  Of several consumers
+    of a queue that can take a message, one with the highest `priority` gets it (Q-6).
+    """
+
+    __slots__ = ("channel", "done", "exclusive", "held", "no_ack", "place", "prefetch", "priority", "queue", "tag")
+
+    def __init__(
+        self,
+        tag: str,
+        queue: Queue,
+        channel: Channel,
+        *,
+        no_ack: bool,
+        exclusive: bool,
+        priority: int,
+    ) -> None:
+        self.tag = tag
+        self.queue = queue
+        self.channel = channel
+        self.no_ack = no_ack
+        self.exclusive = exclusive
+        self.priority = priority
+        self.prefetch = channel.prefetch
+        self.held = 0
+        self.place = Place("unacked", queue.name, channel.id, tag)
+        self.done = Place("done", queue.name, channel.id, tag)
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether it may be sent another message; prefetch does not count what needs no ack (Q-2)."""
+        return self.no_ack or self.prefetch == 0 or self.held < self.prefetch
+
+
+class Channel:
+    """A conversation on a connection: its delivery tags, its consumers, its prefetch for new consumers."""
+
+    def __init__(self, number: int, connection: Connection) -> None:
+        self.id = number
+        self.connection = connection
+        self.place = Place("channel", "", number)
+        self._hands: dict[tuple[str, str], Place] = {}
+        self.is_open = True
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, as when a channel has just been opened."""
+        self.unacked: dict[int, Delivery] = {}
+        self.consumers: dict[str, Consumer] = {}
+        self.last_tag = 0
+        self.prefetch = 0
+        self.last_queue = ""
+
+    def hand(self, kind: str, queue: str) -> Place:
+        """The place (`unacked` or `done`) of a copy of this queue that was fetched on this channel by a get."""
+        key = kind, queue
+        if key not in self._hands:
+            self._hands[key] = Place(kind, queue, self.id)
+        return self._hands[key]
+
+    def outstanding(self, tag: int, *, multiple: bool) -> list[Delivery]:
+        """The deliveries that an acknowledgement of `tag` means, in the order of their tags (R-6, R-7)."""
+        if multiple and tag == 0:
+            return list(self.unacked.values())
+        if tag not in self.unacked:
+            raise PreconditionFailed(f"unknown delivery tag {tag}", _UNKNOWN_TAG)
+        if multiple:
+            return [delivery for number, delivery in self.unacked.items() if number <= tag]
+        return [self.unacked[tag]]
+
+
+_UNKNOWN_TAG = (
+    "It was acknowledged before, or delivered on another channel, or without need of an ack, "
+    "or the channel was closed since, which sent its messages back to their queues."
+)
+
+
+class Connection:
+    """A client.  What the broker sends it stands in the outbox, in order, until it drains its events."""
+
+    def __init__(self, number: int, name: str, condition: threading.Condition) -> None:
+        self.id = number
+        self.name = name
+        self.place = Place("publisher", name)
+        self.channels: dict[int, Channel] = {}
+        self.outbox: deque[Delivery | Cancelled] = deque()
+        self.arrived = condition
+        self.waiting = 0
+        self.is_open = True
+
+    def send(self, item: Delivery | Cancelled) -> None:
+        """Put something into the outbox and wake whoever waits for it."""
+        self.outbox.append(item)
+        if self.waiting:
+            self.arrived.notify()

@@ -1,0 +1,165 @@
+"""Which exchanges, queues and bindings there are, and where a message goes.
+
+Pure: no clock, no lock, no log.  `core` asks it, changes it, and records what changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .events import Arrival
+from .errors import AccessRefused, no_exchange, no_queue
+from .model import PREDECLARED, Binding, ExchangeOptions
+from .routing import TYPES, Exchange, HeadersExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .queues import Queue
+
+#: How many results of routing are kept until the topology changes.
+MOST_ROUTES = 10_000
+
+
+class Target(NamedTuple):
+    """A queue that gets a copy, the bindings that led to it, and its arrival, if it never expires."""
+
+    queue: Queue
+    bindings: tuple[Binding, ...]
+    arrival: Arrival
+
+    @classmethod
+    def of(cls, queue: Queue, bindings: Iterable[Binding]) -> Target:
+        """The target that these bindings lead to."""
+        taken = tuple(bindings)
+        return cls(queue, taken, Arrival(taken))
+
+
+class Route(NamedTuple):
+    """Where a message goes: the queues that get one copy each, in a stable order, and their names."""
+
+    targets: tuple[Target, ...] = ()
+    queues: tuple[str, ...] = ()
+
+
+class Topology:
+    """All exchanges and queues by name, in the order in which they were declared."""
+
+    def __init__(self) -> None:
+        self.exchanges: dict[str, Exchange] = {}
+        for name, options in PREDECLARED.items():
+            self.exchanges[name] = TYPES[options.type](name, options)
+        self.queues: dict[str, Queue] = {}
+        self._incoming: dict[tuple[str, bool], dict[Binding, None]] = {}
+        self._routes: dict[tuple[str, str], Route] = {}
+
+    # ------------------------------------------------------------ looking up
+
+    def exchange(self, name: str) -> Exchange:
+        """The exchange of that name, or 404."""
+        try:
+            return self.exchanges[name]
+        except KeyError:
+            raise no_exchange(name, self.exchanges) from None
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name, or 404."""
+        try:
+            return self.queues[name]
+        except KeyError:
+            raise no_queue(name, self.queues) from None
+
+    def bindings(self) -> Iterator[Binding]:
+        """Every binding, by its exchange."""
+        for exchange in self.exchanges.values():
+            yield from exchange.bindings
+
+    def bindings_to(self, destination: str, *, to_exchange: bool = False) -> list[Binding]:
+        """Every binding that ends at this queue, or exchange."""
+        return list(self._incoming.get((destination, to_exchange), ()))
+
+    # ------------------------------------------------------------ changing
+
+    def add_exchange(self, name: str, options: ExchangeOptions) -> None:
+        """A new exchange."""
+        self.exchanges[name] = TYPES[options.type](name, options)
+        self._routes.clear()
+
+    def remove_exchange(self, name: str) -> None:
+        """The exchange is gone; its bindings were removed before."""
+        del self.exchanges[name]
+        self._routes.clear()
+
+    def add_queue(self, queue: Queue) -> None:
+        """A new queue."""
+        self.queues[queue.name] = queue
+        self._routes.clear()
+
+    def remove_queue(self, name: str) -> None:
+        """The queue is gone; its bindings were removed before."""
+        del self.queues[name]
+        self._routes.clear()
+
+    def add_binding(self, binding: Binding) -> None:
+        """A new binding."""
+        self._incoming.setdefault((binding.destination, binding.to_exchange), {})[binding] = None
+        self.exchanges[binding.source].add(binding)
+        self._routes.clear()
+
+    def remove_binding(self, binding: Binding) -> None:
+        """The binding is gone."""
+        self.exchanges[binding.source].remove(binding)
+        incoming = self._incoming[binding.destination, binding.to_exchange]
+        del incoming[binding]
+        if not incoming:
+            del self._incoming[binding.destination, binding.to_exchange]
+        self._routes.clear()
+
+    def rebuild(self, bindings: Iterable[Binding]) -> None:
+        """Make everything that follows from the exchanges and queues anew, with these bindings."""
+        self._incoming = {}
+        self._routes = {}
+        for name, exchange in self.exchanges.items():
+            self.exchanges[name] = TYPES[exchange.options.type](name, exchange.options)
+        for binding in bindings:
+            self.add_binding(binding)
+
+    # ------------------------------------------------------------ routing
+
+    def route(self, exchange: str, routing_key: str, headers: Mapping[str, Any]) -> Route:
+        """Where the message goes; 404 if there is no such exchange."""
+        route = self._routes.get((exchange, routing_key))
+        if route is None:
+            targets = tuple(self._targets(exchange, routing_key, headers))
+            route = Route(targets, tuple(target.queue.name for target in targets))
+            if not isinstance(self.exchanges.get(exchange), HeadersExchange):
+                self._remember(exchange, routing_key, route)
+        return route
+
+    def _remember(self, exchange: str, routing_key: str, route: Route) -> None:
+        if len(self._routes) >= MOST_ROUTES:
+            self._routes.clear()
+        self._routes[exchange, routing_key] = route
+
+    def _targets(self, exchange: str, routing_key: str, headers: Mapping[str, Any]) -> Iterator[Target]:
+        if exchange:
+            yield from self._walk(self.exchange(exchange), routing_key, headers)
+        elif routing_key in self.queues:
+            yield Target.of(self.queues[routing_key], [Binding("", routing_key, routing_key)])
+
+    def _walk(self, exchange: Exchange, routing_key: str, headers: Mapping[str, Any]) -> Iterator[Target]:
+        """One copy per queue, however many bindings lead to it (TOP-8)."""
+        led: dict[str, list[Binding]] = {}
+        for binding in exchange.match(routing_key, headers):
+            led.setdefault(binding.destination, []).append(binding)
+        for name, bindings in led.items():
+            yield Target.of(self.queues[name], bindings)
+
+
+def refuse_default(exchange: str) -> None:
+    """Refuse to touch the default exchange (EX-3)."""
+    if exchange == "":
+        raise AccessRefused(
+            "operation not permitted on the default exchange",
+            "Every queue is bound to it by its own name, and nothing else can be.",
+        )
