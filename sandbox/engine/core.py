@@ -194,6 +194,12 @@ class Engine:
         if channel.is_open:
             self._moves.close_channel(channel, "closed by the client")
 
+    @_channel_verb
+    def channel_flow(self, _channel: Channel, *, active: bool) -> None:
+        """Stop the broker from sending, which RabbitMQ does not implement."""
+        if not active:
+            raise NotImplementedByAMQP("active=false")
+
     @_verb
     def close(self) -> None:
         """Close every connection; after that the broker can only be looked at."""
@@ -251,6 +257,29 @@ class Engine:
             self._moves.topology.exchange(exchange)
         self._queue(channel, name)
         self._moves.bind(Binding(exchange, name, routing_key, arguments))
+
+    @_channel_verb
+    def exchange_bind(
+        self, _channel: Channel, destination: str, source: str, routing_key: str, arguments: Mapping[str, Any]
+    ) -> None:
+        """Let one exchange send what matches on to another (E2E-1)."""
+        refuse_default(source)
+        refuse_default(destination)
+        self._moves.topology.exchange(source)
+        self._moves.topology.exchange(destination)
+        self._moves.bind(Binding(source, destination, routing_key, arguments, to_exchange=True))
+
+    @_channel_verb
+    def exchange_unbind(
+        self, _channel: Channel, destination: str, source: str, routing_key: str, arguments: Mapping[str, Any]
+    ) -> None:
+        """Take such a binding away; what is not there is no error."""
+        refuse_default(source)
+        refuse_default(destination)
+        binding = Binding(source, destination, routing_key, arguments, to_exchange=True)
+        exchange = self._moves.topology.exchanges.get(source)
+        if exchange is not None and binding in exchange.bindings:
+            self._moves.unbind(binding)
 
     @_channel_verb
     def queue_unbind(
@@ -387,18 +416,23 @@ class Engine:
         delivery = self._moves.fetch(channel, found, no_ack=no_ack)
         return delivery, found.ready
 
+    @_verb
+    def new_consumer_tag(self) -> str:
+        """A tag for a consumer whose client gave it none."""
+        return f"amq.ctag-{self._number('consumer')}"
+
     @_channel_verb
     def basic_consume(  # noqa: PLR0913  (AMQP's parameters)
         self,
         channel: Channel,
         queue: str,
-        tag: str = "",
+        tag: str,
         *,
         no_ack: bool = False,
         exclusive: bool = False,
         arguments: Mapping[str, Any] | None = None,
-    ) -> str:
-        """Subscribe to a queue; returns the consumer's tag (Q-5 to Q-7, Q-9)."""
+    ) -> None:
+        """Subscribe to a queue under a tag of the client's choice (Q-5 to Q-7, Q-9)."""
         name = self._queue_name(channel, queue)
         found = self._queue(channel, name)
         if tag in channel.consumers:
@@ -409,10 +443,8 @@ class Engine:
             raise AccessRefused(
                 f"queue '{name}' in vhost '/' in exclusive use", "An exclusive consumer is the only one of its queue."
             )
-        tag = tag or f"amq.ctag-{self._number('consumer')}"
         consumer = Consumer(tag, found, channel, no_ack=no_ack, exclusive=exclusive, priority=priority)
         self._moves.add_consumer(consumer)
-        return tag
 
     @_channel_verb
     def basic_cancel(self, channel: Channel, tag: str) -> list[Delivery]:

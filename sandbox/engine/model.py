@@ -30,14 +30,26 @@ def copy_table(value: Any) -> Any:
 
     Raises Unencodable for a value that AMQP has no type for.
     """
-    if value is None or isinstance(value, (str, int, float, bytes, datetime, Decimal)):
+    if value is None or isinstance(value, (str, float, bytes, datetime, Decimal)):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise Unencodable(f"the number {value} does not fit into 64 bits")
         return value
     if isinstance(value, Mapping):
-        return {str(key): copy_table(item) for key, item in value.items()}
+        return {_key(key): copy_table(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [copy_table(item) for item in value]
-    text = f"Table type {type(value)!r} not handled by AMQP."
-    raise Unencodable(text, "Header and argument values are numbers, texts, bytes, times, lists or tables.")
+    raise Unencodable(
+        f"Table type {type(value)!r} not handled by AMQP.",
+        "Header and argument values are numbers, texts, bytes, times, lists or tables.",
+    )
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise Unencodable(f"the name of a header or argument is text, not {type(key).__name__}")
+    return key
 
 
 def type_name(value: Any) -> str:

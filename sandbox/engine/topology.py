@@ -132,9 +132,14 @@ class Topology:
         if route is None:
             targets = tuple(self._targets(exchange, routing_key, headers))
             route = Route(targets, tuple(target.queue.name for target in targets))
-            if not isinstance(self.exchanges.get(exchange), HeadersExchange):
+            if not self._looks_at_headers:
                 self._remember(exchange, routing_key, route)
         return route
+
+    @property
+    def _looks_at_headers(self) -> bool:
+        """Whether an exchange may route the same key to different queues."""
+        return any(isinstance(x, HeadersExchange) and x.bindings for x in self.exchanges.values())
 
     def _remember(self, exchange: str, routing_key: str, route: Route) -> None:
         if len(self._routes) >= MOST_ROUTES:
@@ -147,13 +152,25 @@ class Topology:
         elif routing_key in self.queues:
             yield Target.of(self.queues[routing_key], [Binding("", routing_key, routing_key)])
 
-    def _walk(self, exchange: Exchange, routing_key: str, headers: Mapping[str, Any]) -> Iterator[Target]:
-        """One copy per queue, however many bindings lead to it (TOP-8)."""
+    def _walk(self, start: Exchange, routing_key: str, headers: Mapping[str, Any]) -> Iterator[Target]:
+        """The queues behind an exchange and those it sends on to.
+
+        Each exchange is visited once, so cycles end; each queue gets one copy, however many bindings lead
+        to it (TOP-8, E2E-1; rabbit_exchange:route1).
+        """
         led: dict[str, list[Binding]] = {}
-        for binding in exchange.match(routing_key, headers):
-            led.setdefault(binding.destination, []).append(binding)
+        paths: dict[str, list[Binding]] = {start.name: []}
+        waiting = [start]
+        for exchange in waiting:
+            for binding in exchange.match(routing_key, headers):
+                way = [*paths[exchange.name], binding]
+                if not binding.to_exchange:
+                    led.setdefault(binding.destination, []).extend(way)
+                elif binding.destination not in paths:
+                    paths[binding.destination] = way
+                    waiting.append(self.exchanges[binding.destination])
         for name, bindings in led.items():
-            yield Target.of(self.queues[name], bindings)
+            yield Target.of(self.queues[name], dict.fromkeys(bindings))
 
 
 def refuse_default(exchange: str) -> None:
