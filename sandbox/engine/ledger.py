@@ -33,7 +33,8 @@ class Ledger(NamedTuple):
     def __str__(self) -> str:
         messages = _terms(self, ("routed", "returned", "lost", "on_its_way"))
         copies = _terms(self, self._fields[6:])
-        return f"{self.published} published = {messages} · {self.copies} copies = {copies}"
+        noun = "copy" if self.copies == 1 else "copies"
+        return f"{self.published} published = {messages} · {self.copies} {noun} = {copies}"
 
 
 def _terms(ledger: Ledger, names: tuple[str, ...]) -> str:

@@ -1,0 +1,546 @@
+"""Broker: what one types in a notebook.  Each method is a line or three over kombu and the engine."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import kombu
+
+from . import tables
+from .engine.core import Due, Engine
+from .transport import BROKERS, Channel, register
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from matplotlib.axes import Axes
+
+    from .engine.clock import Clock
+    from .engine.history import History
+    from .engine.ledger import Ledger
+    from .engine.snapshot import Snapshot
+
+_numbers = itertools.count(1)
+
+#: After so many deliveries in one `drain`, or moments in one `run_until_idle`, there is a loop.
+ENDLESS = 100_000
+
+Named = str | kombu.Exchange | kombu.Queue
+
+
+class Result(NamedTuple):
+    """What became of a published message.
+
+    `message_id` is its number in every picture, `queues` the names of the queues that got a copy, and
+    `returned` says that there was none and the message, being mandatory, came back.
+    """
+
+    message_id: int
+    queues: tuple[str, ...]
+    returned: bool = False
+
+    @property
+    def routed(self) -> bool:
+        """Whether any queue got it."""
+        return bool(self.queues)
+
+    def __repr__(self) -> str:
+        if self.queues:
+            way = f"went to {', '.join(self.queues)}"
+        else:
+            way = "was returned: no queue" if self.returned else "is lost: no queue"
+        return f"<message {self.message_id} {way}>"
+
+
+class Consumption:
+    """A consumer that a Broker runs: its callback is called by `broker.drain()`."""
+
+    def __init__(self, tag: str, queue: str, channel: Channel) -> None:
+        self.tag = tag
+        self.queue = queue
+        self.channel = channel
+
+    def cancel(self) -> None:
+        """Get nothing more.  What was delivered stays unacked, and can still be acknowledged."""
+        if self.channel.is_open:
+            self.channel.basic_cancel(self.tag)
+
+    def close(self) -> None:
+        """Close the consumer's channel: what it holds goes back to its seats."""
+        self.channel.close()
+
+    def __repr__(self) -> str:
+        return f"<consumer {self.tag} of {self.queue}>"
+
+
+class Broker:
+    """A private message broker in memory that behaves as RabbitMQ 4 does.
+
+    `name` makes it reachable as `sandbox://name` in this process (small letters, digits, `.`, `-`, `_`);
+    without one it is given one.  `clock` is real time, or a `ManualClock`, which stands still until
+    `advance` or `step`.  All times are in seconds.
+
+    A broker lives as long as something refers to it, or to a connection of it.  A newer broker of the same
+    name takes the name; the older one stays usable through its object.
+
+    Methods raise the exceptions that py-amqp raises for RabbitMQ's answers, in RabbitMQ's words.
+    """
+
+    def __init__(self, name: str | None = None, *, clock: Clock | None = None) -> None:
+        self.name = f"broker-{next(_numbers)}" if name is None else name
+        self._engine = Engine(clock)
+        register(self.name, self._engine)
+        self._client = self.connection(name="you")
+        self._channels: dict[str, Channel] = {}
+        self._tags = itertools.count(1)
+
+    @property
+    def url(self) -> str:
+        """What `kombu.Connection` and Celery take to get here."""
+        return f"sandbox://{self.name}"
+
+    def connection(self, name: str = "") -> kombu.Connection:
+        """A new kombu Connection to this very broker, shown as `name` in pictures."""
+        return kombu.Connection(self.url, transport_options={"engine": self._engine, "name": name})
+
+    def channel(self) -> Channel:
+        """A new channel."""
+        channel: Channel = self._client.channel()
+        return channel
+
+    def _on(self, verb: str) -> Channel:
+        """The channel of a verb: a mistake in one never touches what another handed out."""
+        if verb not in self._channels:
+            self._channels[verb] = self.channel()
+        return self._channels[verb]
+
+    def close(self) -> None:
+        """Close all connections; after that the broker can only be looked at."""
+        if BROKERS.get(self.name) is self._engine:
+            del BROKERS[self.name]
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ declaring
+
+    def exchange(
+        self,
+        name: str,
+        type: str = "direct",
+        *,
+        durable: bool = True,
+        auto_delete: bool = False,
+        internal: bool = False,
+        alternate_exchange: Named | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> kombu.Exchange:
+        """Declare an exchange (direct, fanout, topic or headers)."""
+        args = dict(arguments or {})
+        if alternate_exchange is not None:
+            args["alternate-exchange"] = _name(alternate_exchange)
+        channel = self._on("declare")
+        channel.exchange_declare(
+            name, type, durable=durable, auto_delete=auto_delete, arguments=args, internal=internal
+        )
+        exchange = kombu.Exchange(
+            name, type, durable=durable, auto_delete=auto_delete, arguments=args or None, passive=internal
+        )
+        return exchange(channel)
+
+    def queue(
+        self,
+        name: str = "",
+        *,
+        exchange: Named | None = None,
+        routing_key: str = "",
+        message_ttl: float | None = None,
+        expires: float | None = None,
+        max_length: int | None = None,
+        max_length_bytes: int | None = None,
+        max_priority: int | None = None,
+        dead_letter_exchange: Named | None = None,
+        dead_letter_routing_key: str | None = None,
+        overflow: str | None = None,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        durable: bool = True,
+        binding_arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> kombu.Queue:
+        """Declare a queue and, if an exchange is given, bind it with `routing_key`.
+
+        An exchange given by name must exist.  `message_ttl` is how long a message may wait here, `expires`
+        how long the queue may be unused, both in seconds.  An empty name lets the broker choose one.
+        """
+        args = dict(arguments or {})
+        given = {
+            "x-dead-letter-exchange": None if dead_letter_exchange is None else _name(dead_letter_exchange),
+            "x-dead-letter-routing-key": dead_letter_routing_key,
+            "x-overflow": overflow,
+        }
+        args.update((key, value) for key, value in given.items() if value is not None)
+        channel = self._on("declare")
+        queue = kombu.Queue(
+            name,
+            exchange=self._exchange(exchange),
+            routing_key=routing_key,
+            message_ttl=_seconds("message_ttl", message_ttl),
+            expires=_seconds("expires", expires),
+            max_length=max_length,
+            max_length_bytes=max_length_bytes,
+            max_priority=max_priority,
+            exclusive=exclusive,
+            auto_delete=auto_delete,
+            durable=durable,
+            binding_arguments=dict(binding_arguments or {}),
+            queue_arguments=args,
+        )(channel)
+        queue.declare()
+        return queue
+
+    def _exchange(self, exchange: Named | None) -> kombu.Exchange | None:
+        """The exchange to bind to; one given by its name is looked up, or raises NotFound."""
+        if not isinstance(exchange, str) or not exchange:
+            return exchange or None
+        view = self.snapshot().exchanges.get(exchange)
+        if view is None:
+            self._on("declare").exchange_declare(exchange, "direct", passive=True)
+            raise AssertionError("unreachable: the broker does not know the exchange")
+        options = view.options
+        return kombu.Exchange(
+            exchange,
+            options.type,
+            durable=options.durable,
+            auto_delete=options.auto_delete,
+            arguments=dict(options.arguments) or None,
+            passive=options.internal,
+        )
+
+    def declare(self, *entities: kombu.Exchange | kombu.Queue) -> None:
+        """Declare kombu's own Exchange and Queue objects, as an application has them."""
+        for entity in entities:
+            entity(self._on("declare")).declare()
+
+    def bind(
+        self,
+        destination: Named,
+        exchange: Named,
+        routing_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Let an exchange send what matches to a queue, or on to another exchange.
+
+        A destination given by name is the queue of that name, or else the exchange.
+        """
+        channel = self._on("declare")
+        bind = channel.exchange_bind if self._is_exchange(destination) else channel.queue_bind
+        bind(_name(destination), _name(exchange), routing_key, arguments=arguments)
+
+    def unbind(
+        self,
+        destination: Named,
+        exchange: Named,
+        routing_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take a binding away, given exactly as it was made; one that is not there is no error."""
+        channel = self._on("declare")
+        unbind = channel.exchange_unbind if self._is_exchange(destination) else channel.queue_unbind
+        unbind(_name(destination), _name(exchange), routing_key, arguments=arguments)
+
+    def delete(self, entity: Named, *, if_unused: bool = False, if_empty: bool = False) -> None:
+        """Delete a queue or an exchange; a name means the queue, or else the exchange."""
+        channel = self._on("declare")
+        if self._is_exchange(entity):
+            channel.exchange_delete(_name(entity), if_unused=if_unused)
+        else:
+            channel.queue_delete(_name(entity), if_unused=if_unused, if_empty=if_empty)
+
+    def purge(self, queue: Named) -> int:
+        """Remove the ready messages of a queue; returns how many they were."""
+        return self._on("declare").queue_purge(_name(queue))
+
+    def _is_exchange(self, entity: Named) -> bool:
+        if isinstance(entity, str):
+            snapshot = self.snapshot()
+            return entity not in snapshot.queues and entity in snapshot.exchanges
+        return isinstance(entity, kombu.Exchange)
+
+    # ------------------------------------------------------------ messages
+
+    def publish(
+        self,
+        body: Any,
+        exchange: Named = "",
+        routing_key: str = "",
+        *,
+        headers: Mapping[str, Any] | None = None,
+        expiration: float | None = None,
+        priority: int | None = None,
+        mandatory: bool = False,
+        **properties: Any,
+    ) -> Result:
+        """Publish a message; the result says which queues got it.
+
+        `expiration` is in seconds.  `properties` are kombu's and AMQP's: `serializer`, `delivery_mode`,
+        `correlation_id`, `reply_to`, `message_id` and so on.
+        """
+        channel = self._on("publish")
+        channel.events["basic_return"].add(_ignore)  # the result tells it
+        published = kombu.Producer(channel, auto_declare=False).publish(
+            body,
+            exchange=_name(exchange),
+            routing_key=routing_key,
+            headers=dict(headers or {}),
+            expiration=_seconds("expiration", expiration),
+            priority=priority,
+            mandatory=mandatory,
+            **properties,
+        )
+        return Result(published.message.id, published.queues, published.returned)
+
+    def get(self, queue: Named, *, no_ack: bool = False) -> kombu.Message | None:
+        """The head of a queue (with `.payload`, `.ack()`, `.reject()`, `.requeue()`), or None."""
+        return self._on("get").basic_get(_name(queue), no_ack=no_ack)
+
+    def consume(
+        self,
+        queue: Named,
+        callback: Callable[[Any, kombu.Message], object],
+        *,
+        prefetch_count: int = 0,
+        no_ack: bool = False,
+        priority: int = 0,
+        exclusive: bool = False,
+    ) -> Consumption:
+        """Subscribe to a queue: `drain()` will call `callback(body, message)` for each message.
+
+        At most `prefetch_count` messages are unacked at a time (0: no limit).  The consumer has a channel
+        of its own.
+        """
+        channel = self.channel()
+        try:
+            channel.basic_qos(0, prefetch_count, False)
+            tag = channel.basic_consume(
+                _name(queue),
+                f"consumer-{next(self._tags)}",
+                no_ack=no_ack,
+                exclusive=exclusive,
+                callback=lambda message: callback(message.decode(), message),
+                arguments={"x-priority": priority} if priority else None,
+                on_cancel=_ignore,
+            )
+        except BaseException:
+            channel.close()
+            raise
+        return Consumption(tag, _name(queue), channel)
+
+    def drain(self, timeout: float = 0, *, limit: int = ENDLESS) -> int:
+        """Hand deliveries to the consumers' callbacks until there are no more; returns how many.
+
+        For the first one it waits up to `timeout` real seconds.  What a callback raises comes out here;
+        its message stays unacked.  More than `limit` deliveries raise RuntimeError: then a message is
+        probably requeued for ever.
+        """
+        for count in range(limit):
+            try:
+                self._client.drain_events(timeout=0 if count else timeout)
+            except socket.timeout:  # noqa: UP041  (the name that kombu documents)
+                return count
+        msg = f"{limit} deliveries and no end: is a message requeued for ever?  Sending back is not a retry plan."
+        raise RuntimeError(msg)
+
+    def peek(self, queue: Named) -> tables.Table[tables.CopyRow]:
+        """What stands in a queue, ready and unacked, head first.  Nothing is disturbed."""
+        now = self.now
+        name = _name(queue)
+        if name not in self.snapshot().queues:
+            self._on("declare").queue_declare(name, passive=True)
+        rows = []
+        for copy, holder in self._engine.contents(name):
+            stored = copy.message
+            rows.append(
+                tables.CopyRow(
+                    stored.id,
+                    "ready" if holder is None else "unacked",
+                    stored.routing_key,
+                    stored.body[:80].decode("utf-8", "backslashreplace"),
+                    None if copy.expires is None else max(0.0, round(copy.expires - now, 3)),
+                    copy.redelivered,
+                    "" if holder is None else _holder(holder),
+                )
+            )
+        return tables.Table(f"messages in {name}", tables.CopyRow, rows)
+
+    # ------------------------------------------------------------ time
+
+    @property
+    def now(self) -> float:
+        """Seconds since the broker began."""
+        return self._engine.now
+
+    def advance(self, seconds: float) -> None:
+        """Move a manual clock on; everything that falls due on the way happens, each at its own time."""
+        self._engine.advance(seconds)
+
+    def step(self) -> Due | None:
+        """Move a manual clock to the next moment at which something happens by itself, and let it happen.
+
+        Returns that time and the queue, or None if nothing will ever happen.
+        """
+        return self._engine.step()
+
+    def run_until_idle(self, *, limit: int = ENDLESS) -> int:
+        """Step until nothing will happen by itself any more; returns how many steps that took.
+
+        RuntimeError, with the queues concerned, if there is no end after `limit` steps.
+        """
+        last: list[str] = []
+        for count in range(limit):
+            due = self.step()
+            if due is None:
+                return count
+            last = [*last[-5:], due.queue]
+        msg = f"{limit} steps and no end; the last ones were in " + ", ".join(dict.fromkeys(last))
+        raise RuntimeError(msg)
+
+    # ------------------------------------------------------------ looking
+
+    @property
+    def history(self) -> History:
+        """Everything that happened, in order."""
+        return self._engine.history
+
+    def snapshot(self) -> Snapshot:
+        """The state now, as a value."""
+        return self._engine.snapshot()
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where all messages and their copies went; it always balances."""
+        return self.snapshot().ledger
+
+    @property
+    def queues(self) -> tables.Table[tables.QueueRow]:
+        """All queues."""
+        snapshot = self.snapshot()
+        rows = [
+            tables.QueueRow(
+                name,
+                view.ready,
+                view.unacked,
+                sum(consumer.queue == name for consumer in snapshot.consumers.values()),
+                view.options.durable,
+                view.options.exclusive,
+                view.options.auto_delete,
+                dict(view.options.arguments),
+            )
+            for name, view in snapshot.queues.items()
+        ]
+        return tables.Table("queues", tables.QueueRow, rows)
+
+    @property
+    def exchanges(self) -> tables.Table[tables.ExchangeRow]:
+        """All exchanges, RabbitMQ's own included."""
+        rows = [
+            tables.ExchangeRow(
+                name,
+                view.options.type,
+                view.published,
+                view.lost,
+                view.returned,
+                view.options.durable,
+                view.options.auto_delete,
+                view.options.internal,
+                dict(view.options.arguments),
+            )
+            for name, view in self.snapshot().exchanges.items()
+        ]
+        return tables.Table("exchanges", tables.ExchangeRow, rows)
+
+    @property
+    def bindings(self) -> tables.Table[tables.BindingRow]:
+        """All bindings, and those of the default exchange that were used."""
+        rows = [
+            tables.BindingRow(
+                binding.source,
+                binding.destination,
+                "exchange" if binding.to_exchange else "queue",
+                binding.routing_key,
+                dict(binding.arguments),
+                taken,
+            )
+            for binding, taken in self.snapshot().bindings.items()
+        ]
+        return tables.Table("bindings", tables.BindingRow, rows)
+
+    @property
+    def consumers(self) -> tables.Table[tables.ConsumerRow]:
+        """All consumers."""
+        rows = [
+            tables.ConsumerRow(
+                view.tag,
+                view.queue,
+                view.channel,
+                view.prefetch,
+                view.unacked,
+                view.no_ack,
+                view.priority,
+                view.exclusive,
+            )
+            for view in self.snapshot().consumers.values()
+        ]
+        return tables.Table("consumers", tables.ConsumerRow, rows)
+
+    def draw(self, ax: Axes | None = None) -> Axes:
+        """The routing graph, drawn on the matplotlib Axes `ax` or on a new figure."""
+        from . import figures
+
+        return figures.draw(self.snapshot(), ax=ax)
+
+    def plot_depth(
+        self, queues: Iterable[Named] | None = None, x: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Depth over time: one strip per queue, ready below and unacked on top.
+
+        `x` is "time" (seconds) or "event" (serials); by default whichever shows more.
+        """
+        from . import figures
+
+        names = None if queues is None else [_name(queue) for queue in queues]
+        return figures.plot_depth(self._engine.depths(), names, x=x, ax=ax)
+
+    def __repr__(self) -> str:
+        return f"<Broker {self.url} at {self.now:g} s: {self.ledger}>"
+
+
+def _name(entity: Named) -> str:
+    return entity if isinstance(entity, str) else str(entity.name)
+
+
+def _seconds(option: str, value: float | None) -> float | None:
+    """A time that can be converted to milliseconds; the broker judges its size."""
+    if value is None or (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    ):
+        return value
+    msg = f"{option} is a number of seconds, not {value!r}"
+    raise TypeError(msg)
+
+
+def _holder(delivery: Any) -> str:
+    consumer = delivery.consumer
+    return f"channel {delivery.channel.id}" if consumer is None else str(consumer.tag)
+
+
+def _ignore(*args: object) -> None:
+    """Nothing is to be done."""

@@ -1,0 +1,151 @@
+"""Tables: rows of facts that print well in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+Row = TypeVar("Row", bound="tuple[Any, ...]")
+
+
+class Table(Sequence[Row], Generic[Row]):
+    """Rows of one kind, in order; `table["work"]` is the row whose first column is that."""
+
+    def __init__(self, title: str, kind: type[Row], rows: list[Row]) -> None:
+        self.title = title
+        self.columns: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]  # a NamedTuple's
+        self._rows = rows
+
+    @overload
+    def __getitem__(self, key: int | str) -> Row: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Row]: ...
+    def __getitem__(self, key: int | str | slice) -> Row | list[Row]:
+        if not isinstance(key, str):
+            return self._rows[key]
+        for row in self._rows:
+            if row[0] == key:
+                return row
+        raise KeyError(key)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in (row, row[0]) for row in self._rows)
+
+    def __repr__(self) -> str:
+        if not self._rows:
+            return f"no {self.title}"
+        lines = [self._heads(), *([_text(value) for value in row] for row in self._rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        """The table for a notebook; every text in it is shown as text."""
+        if not self._rows:
+            return f"<p>no {escape(self.title)}</p>"
+        heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in self._heads())
+        body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in self._rows)
+        return (
+            f"<table><caption>{escape(self.title)}</caption>"
+            f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _heads(self) -> list[str]:
+        return [column.replace("_", " ") for column in self.columns]
+
+
+def _text(value: Any) -> str:
+    """A value in a few words: nothing for what is not there, seconds without trailing zeros."""
+    match value:
+        case None | False:
+            return ""
+        case True:
+            return "yes"
+        case float():
+            return f"{value:g} s"
+        case dict():
+            return ", ".join(f"{key}={item!r}" for key, item in value.items())
+        case tuple() | list():
+            return ", ".join(map(_text, value))
+        case str() if not value.isprintable():
+            return repr(value)
+        case _:
+            return str(value)
+
+
+def _cell(value: Any) -> str:
+    align = ' style="text-align:right"' if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+    return f"<td{align}><bdi>{escape(_text(value))}</bdi></td>"
+
+
+class QueueRow(NamedTuple):
+    """A queue: what stands in it and what it was declared with; times in seconds."""
+
+    name: str
+    ready: int
+    unacked: int
+    consumers: int
+    durable: bool
+    exclusive: bool
+    auto_delete: bool
+    arguments: dict[str, Any]
+
+
+class ExchangeRow(NamedTuple):
+    """An exchange: what it got, what found no queue, and what it was declared with."""
+
+    name: str
+    type: str
+    published: int
+    lost: int
+    returned: int
+    durable: bool
+    auto_delete: bool
+    internal: bool
+    arguments: dict[str, Any]
+
+
+class BindingRow(NamedTuple):
+    """A binding, and how many copies took it."""
+
+    source: str
+    destination: str
+    kind: str
+    routing_key: str
+    arguments: dict[str, Any]
+    taken: int
+
+
+class ConsumerRow(NamedTuple):
+    """A consumer, and how many copies it holds."""
+
+    tag: str
+    queue: str
+    channel: int
+    prefetch: int
+    unacked: int
+    no_ack: bool
+    priority: int
+    exclusive: bool
+
+
+class CopyRow(NamedTuple):
+    """A copy in a queue, head first.
+
+    `message` is its number in pictures, `ttl_left` seconds until it expires (0: expired, but not yet at
+    the head), `redelivered` how often it came back, `held_by` who has it unacked.
+    """
+
+    message: int
+    state: str
+    routing_key: str
+    body: str
+    ttl_left: float | None
+    redelivered: int
+    held_by: str
