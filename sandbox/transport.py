@@ -145,7 +145,7 @@ class Message(base.Message):  # type: ignore[misc]  # kombu is not typed
     """A message on its way in; everything that can be changed in it is its own."""
 
     def __init__(self, stored: Stored, channel: Channel | None, delivery_info: dict[str, Any]) -> None:
-        headers = copy_table(stored.headers)
+        headers = copy_table(stored.headers) if stored.headers else {}
         properties = {**stored.properties, "application_headers": headers}
         super().__init__(
             body=_decoded(stored.body, properties.get("content_encoding")),
@@ -163,11 +163,10 @@ def _encode(message: Any) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
     """Body, headers and properties as they would go over the wire; of ours, or of an `amqp.Message`."""
     given = message.properties
     headers = message.headers if type(message) is Prepared else given.get("application_headers")
-    properties = {
-        name: _property(name, given[name], most)
-        for name, most in _PROPERTIES.items()
-        if given.get(name) is not None
-    }
+    properties = {}
+    for name, value in given.items():
+        if value is not None and name in _PROPERTIES:
+            properties[name] = _property(name, value, _PROPERTIES[name])
     body = message.body
     if isinstance(body, str):
         body = body.encode(properties.setdefault("content_encoding", "utf-8"))

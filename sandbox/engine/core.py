@@ -88,7 +88,7 @@ def _verb(method: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[E
                 self._unfinished = False
                 return result
         finally:
-            self._moves.history.wake()
+            self.history.wake()
 
     return verb
 
@@ -100,19 +100,23 @@ def _channel_verb(
 
     @wraps(method)
     def verb(self: Engine, channel: Channel, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not channel.is_open:
-            raise self._closed(channel.connection)
         try:
-            return method(self, channel, *args, **kwargs)
-        except ChannelError as error:
-            self._moves.close_channel(channel, error.reply_text)
-            self._moves.open_channel(channel)
-            raise
-        except ConnectionError as error:
-            self._moves.disconnect(channel.connection, error.reply_text)
-            raise
+            with self._lock:
+                self._settle()
+                try:
+                    if not channel.is_open:
+                        raise self._closed(channel.connection)
+                    result = method(self, channel, *args, **kwargs)
+                except BrokerError as error:
+                    self._refuse(channel, error)
+                    self._unfinished = False
+                    raise
+                self._unfinished = False
+                return result
+        finally:
+            self.history.wake()
 
-    return _verb(verb)
+    return verb
 
 
 class Engine:
@@ -129,32 +133,38 @@ class Engine:
         self.dropped: deque[Connection] = deque()
         self._lock: threading.Lock | _ForkedLock = threading.Lock()
         self._moves = Moves()
+        #: Everything that happened.
+        self.history: History = self._moves.history
         self._unfinished = False
         self._numbers = {"connection": 0, "channel": 0, "queue": 0, "consumer": 0}
-        self._began = self.clock.now()
         _engines.add(self)
 
     @property
-    def history(self) -> History:
-        """Everything that happened."""
-        return self._moves.history
-
-    @property
     def now(self) -> float:
-        """Seconds since this broker began."""
-        return round(self.clock.now() - self._began, 9)
+        """Seconds since the clock began."""
+        return self.clock.now()
 
     def _settle(self) -> None:
         """Bring the broker up to date: what a verb before left undone, what has fallen due, who has gone."""
+        moves = self._moves
         if self._unfinished:
-            repair(self._moves)
+            repair(moves)
         self._unfinished = True
-        self._moves.now = now = self.now
-        if self._moves.deadlines.may_be_due(now):
+        moves.now = now = self.clock.now()
+        if moves.deadlines.may_be_due(now):
             self._play_until(now)
         while self.dropped:
-            self._moves.disconnect(self.dropped[0], "the client's Connection was garbage-collected")
+            moves.disconnect(self.dropped[0], "the client's Connection was garbage-collected")
             self.dropped.popleft()
+        self.history.trim()
+
+    def _refuse(self, channel: Channel, error: BrokerError) -> None:
+        """What RabbitMQ does beside answering: a channel error closes the channel, a worse one the connection."""
+        if isinstance(error, ChannelError):
+            self._moves.close_channel(channel, error.reply_text)
+            self._moves.open_channel(channel)
+        elif isinstance(error, ConnectionError):
+            self._moves.disconnect(channel.connection, error.reply_text)
 
     def _number(self, noun: str) -> int:
         self._numbers[noun] += 1
@@ -538,7 +548,7 @@ class Engine:
         """How long to sleep: until patience ends or something falls due; None for ever."""
         left = patience.left()
         due = self._moves.deadlines.peek()
-        until_due = None if due is None else self.clock.sleep_until(due[0] + self._began)
+        until_due = None if due is None else self.clock.sleep_until(due[0])
         if left is None or until_due is None:
             return until_due if left is None else left
         return min(left, until_due)
@@ -561,9 +571,9 @@ class Engine:
         due = self._moves.deadlines.peek()
         if due is None or (until is not None and due[0] > until):
             if until is not None:
-                clock.move_to(max(until + self._began, clock.now()))
+                clock.move_to(max(until, clock.now()))
             return None
-        clock.move_to(due[0] + self._began)
+        clock.move_to(due[0])
         self._play_until(due[0])
         return Due(due[0], due[1].name)
 
@@ -598,12 +608,12 @@ class Engine:
     @_verb
     def snapshot(self) -> Snapshot:
         """The state now."""
-        return self._moves.history.snapshot(self._moves.now)
+        return self.history.snapshot(self._moves.now)
 
     @_verb
     def depths(self) -> Depths:
         """Depth over time of every queue that there has been."""
-        return self._moves.history.depths()
+        return self.history.depths()
 
     @_verb
     def contents(self, queue: str, limit: int | None = None) -> list[tuple[Copy, Delivery | None]]:

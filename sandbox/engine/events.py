@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 DOORS = ("done", "expired", "dropped", "removed")
 
 
+#: An Event as the history keeps it: a plain tuple without the serial, which is its place in the log.
+Row = tuple[Any, ...]
+
+
 class Place(NamedTuple):
     """Where a copy is.
 

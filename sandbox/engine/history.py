@@ -7,22 +7,20 @@ remembers the past.  The *serial* of an event is the address of a moment, for ma
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .events import Event
-from .model import Message
 from .replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .depth import Depths
+    from .events import Row
+    from .model import Message
     from .snapshot import Snapshot
 
 log = logging.getLogger(__name__)
-
-#: An Event without its serial, which is the row's place in the log.
-Row = tuple[Any, ...]
 
 #: How much of a message's body the history keeps, in bytes.
 PREVIEW = 200
@@ -79,10 +77,8 @@ class History:
     def after(self, serial: int, until: int | None = None) -> list[Event]:
         """The remembered events after `serial`, to the event `until` (None: to the newest)."""
         base, rows = self._log
-        start = max(0, serial - base.serial)
-        stop = None if until is None else max(0, until - base.serial)
-        first = base.serial + start + 1
-        return [Event(first + i, *row) for i, row in enumerate(rows[start:stop])]
+        first = max(serial, base.serial) + 1
+        return [Event(first + i, *row) for i, row in enumerate(_between(base, rows, serial, until))]
 
     def filter(
         self, *, kind: str | None = None, message: int | None = None, queue: str | None = None
@@ -98,15 +94,15 @@ class History:
 
     def at(self, serial: int) -> Snapshot:
         """The state after the event `serial`; KeyError if it is forgotten or yet to come."""
-        base, _ = self._log
-        if not base.serial <= serial <= self.last:
+        base, rows = self._log
+        if not base.serial <= serial <= base.serial + len(rows):
             raise KeyError(serial)
         replay = base.copy()
-        replay.apply_all(self.after(base.serial, serial))
+        replay.apply(_between(base, rows, 0, serial))
         return replay.snapshot()
 
     def subscribe(self, wake: Callable[[], object]) -> Callable[[], None]:
-        """Call `wake()` after every verb that recorded something; returns what ends that.
+        """Call `wake()` after every verb; returns what ends that.
 
         The observer then reads from its last serial on.  It is called without any lock held, on the thread
         of the verb.  An observer that raises is dropped, and its error logged.
@@ -125,16 +121,18 @@ class History:
     # ------------------------------------------------------------ for the engine, under its lock
 
     def append(self, row: Row) -> int:
-        """Record one event, given as Event's fields after the serial; returns its serial."""
+        """Record one event; returns its serial."""
         base, rows = self._log
         rows.append(row)
-        self._bytes += ROW_BYTES
-        what = row[-1]
-        if type(what) is Message:
-            self._bytes += len(what.body) + ROW_BYTES * len(what.headers)
-        if len(rows) > self.most_events or self._bytes > self.most_bytes:
-            self._forget()
         return base.serial + len(rows)
+
+    def keep(self, message: Message) -> Message:
+        """The message as an event remembers it: with the beginning of its body."""
+        body = message.body
+        if len(body) > PREVIEW:
+            message = message._replace(body=body[:PREVIEW])
+        self._bytes += len(message.body) + ROW_BYTES * len(message.headers)
+        return message
 
     def snapshot(self, time: float) -> Snapshot:
         """The state now."""
@@ -146,13 +144,27 @@ class History:
 
     def replay(self) -> Replay:
         """The replay that has seen every event; not to be changed."""
-        self._now.apply_all(self.after(self._now.serial))
+        base, rows = self._log
+        if self._now.serial < base.serial:
+            self._now = base.copy()
+        self._now.apply(_between(base, rows, self._now.serial))
         return self._now
 
     def mend(self) -> Replay:
-        """The same, made anew: an interrupt may have cut a replay off within an event."""
+        """The same, made anew: an interrupt may have cut it off within an event."""
         self._now = self._log[0].copy()
         return self.replay()
+
+    def trim(self) -> None:
+        """Forget the older half if there is too much: fold it into the state before the first row."""
+        base, rows = self._log
+        if len(rows) <= self.most_events and self._bytes + ROW_BYTES * len(rows) <= self.most_bytes:
+            return
+        half = (len(rows) + 1) // 2
+        later = base.copy()
+        later.apply(rows[:half])
+        self._log = later, rows[half:]
+        self._bytes //= 2
 
     def wake(self) -> None:
         """Tell the observers; called after the lock is released."""
@@ -164,20 +176,11 @@ class History:
                 if observer in self._observers:
                     self._observers.remove(observer)
 
-    def _forget(self) -> None:
-        """Fold the older half into the state before the first row; the other replay reads it first."""
-        base, rows = self._log
-        half = (len(rows) + 1) // 2
-        self.replay()
-        later = base.copy()
-        later.apply_all(self.after(base.serial, base.serial + half))
-        self._log = later, rows[half:]
-        self._bytes //= 2
 
-
-def preview(message: Message) -> Message:
-    """The message as the history keeps it: with the beginning of its body."""
-    return message if len(message.body) <= PREVIEW else message._replace(body=message.body[:PREVIEW])
+def _between(base: Replay, rows: list[Row], serial: int, until: int | None = None) -> list[Row]:
+    """The rows of the events after `serial`, to the event `until`."""
+    stop = None if until is None else max(0, until - base.serial)
+    return rows[max(0, serial - base.serial) : stop]
 
 
 def _concerns(event: Event, queue: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .deadlines import Deadlines
 from .events import Arrival, Place
-from .history import History, preview
+from .history import History
 from .model import Binding
 from .queues import Copy, Queue
 from .sessions import Cancelled, Channel, Connection, Consumer, Delivery
@@ -75,7 +75,7 @@ class Moves:
         self.messages = message.id
         exchange = Place("exchange", message.exchange)
         append = self.history.append
-        what = preview(message)
+        what = self.history.keep(message)
         append((self.now, "published", message.id, 0, publisher, exchange, 0, 0, "", what))
         for target in route.targets:
             self._enqueue(message, exchange, target)
@@ -190,8 +190,7 @@ class Moves:
         for delivery in deliveries:
             copy = delivery.copy
             if copy.queue.exists:
-                source = delivery.place
-                self._move(kind, copy, source, source._replace(kind=door), reason)
+                self._move(kind, copy, delivery.place, delivery.door(door), reason)
                 copy.queue.discard(copy)
             self._release(delivery, freed)
         self._run(freed)

@@ -50,7 +50,7 @@ def _end_publish(moves: Moves, known: Replay) -> None:
         door = Place("lost", published.target.name)
         row = (moves.now, "lost", known.on_its_way, 0, published.target, door, 0, 0, REASON, None)
         moves.history.append(row)
-        moves.history.replay()
+        known.apply([row])
 
 
 def _keep_known(moves: Moves, known: Replay) -> None:

@@ -8,12 +8,11 @@ rebuild was never recorded.
 from __future__ import annotations
 
 from collections import Counter
-from copy import copy
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from .depth import Depths
+from .depth import Depths, Point
 from .ledger import Ledger
 from .model import PREDECLARED, Binding, ExchangeOptions
 from .snapshot import (
@@ -30,7 +29,7 @@ from .snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .events import Event, Place
+    from .events import Place, Row
     from .model import QueueOptions
 
 
@@ -40,297 +39,332 @@ class Replay:
     def __init__(self) -> None:
         self.serial = 0
         self.time = 0.0
+        self.on_its_way = 0
+        self.exchanges = {name: _Exchange(name, options) for name, options in PREDECLARED.items()}
         self.queues: dict[str, _Queue] = {}
-        self.exchanges = {name: ExchangeView(name, options) for name, options in PREDECLARED.items()}
         self.bindings: dict[Binding, int] = {}
-        self.consumers: dict[tuple[int, str], ConsumerView] = {}
+        self.consumers: dict[tuple[int, str], _Consumer] = {}
         self.channels: dict[int, ChannelView] = {}
         self.connections: dict[int, str] = {}
-        self.publishers: dict[str, PublisherView] = {}
-        self.on_its_way = 0
+        self.publishers: dict[str, _Publisher] = {}
         self.depths = Depths()
-        self._held: dict[tuple[int, str], dict[tuple[str, int], None]] = {}
-        self._counts: Counter[str] = Counter()
-        self._changed: set[str] = set()
-        self._views: dict[str, QueueView] = {}
+        self._doors: Counter[str] = Counter()
 
-    def apply(self, event: Event) -> None:
-        """Go on by one event."""
-        if event.copy:
-            self._move_copy(event)
-        elif event.message:
-            self._move_message(event)
-        else:
-            handler = _HANDLERS.get(event.kind)
-            if handler is not None:
-                handler(self, event)
-        self.depths.apply(event)
-        self.serial = event.serial
-        self.time = event.time
-
-    def apply_all(self, events: Iterable[Event]) -> None:
-        """Go on by these events."""
-        for event in events:
-            self.apply(event)
+    def apply(self, rows: Iterable[Row]) -> None:
+        """Go on by these events, given as the history keeps them."""
+        for row in rows:
+            message, copy = row[2], row[3]
+            if copy:
+                self._move_copy(row)
+            elif message:
+                self._move_message(row)
+            else:
+                handler = _HANDLERS.get(row[1])
+                if handler is not None:
+                    handler(self, row[5], row[9])
+            self.serial += 1
+            self.time = row[0]
 
     def copy(self) -> Replay:
         """An independent copy: events applied to one do not change the other."""
-        twin = copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, (dict, set)):
-                setattr(twin, name, value.copy())
-        twin.depths = self.depths.copy()
+        twin = Replay()
+        twin.serial, twin.time, twin.on_its_way = self.serial, self.time, self.on_its_way
+        twin.exchanges = {name: exchange.copy() for name, exchange in self.exchanges.items()}
         twin.queues = {name: queue.copy() for name, queue in self.queues.items()}
-        twin._held = {holder: held.copy() for holder, held in self._held.items()}
+        twin.bindings = self.bindings.copy()
+        twin.consumers = {key: consumer.copy() for key, consumer in self.consumers.items()}
+        twin.channels = self.channels.copy()
+        twin.connections = self.connections.copy()
+        twin.publishers = {name: publisher.copy() for name, publisher in self.publishers.items()}
+        twin.depths = self.depths.copy()
+        twin._doors = self._doors.copy()
         return twin
-
-    # ------------------------------------------------------------ freezing
 
     def snapshot(self, time: float | None = None) -> Snapshot:
         """The state as a value; `time` may be later than the last event's."""
-        for name in self._changed:
-            if name in self.queues:
-                self._views[name] = self.queues[name].view()
-            else:
-                self._views.pop(name, None)
-        self._changed.clear()
+        queues = {name: queue.view() for name, queue in self.queues.items()}
         return Snapshot(
             serial=self.serial,
             time=self.time if time is None else time,
-            exchanges=self.exchanges.copy(),
-            queues={name: self._views[name] for name in self.queues},
+            exchanges={name: exchange.view() for name, exchange in self.exchanges.items()},
+            queues=queues,
             bindings=self.bindings.copy(),
-            consumers={key: self._with_held(consumer) for key, consumer in self.consumers.items()},
-            channels={key: self._with_fetched(channel) for key, channel in self.channels.items()},
+            consumers={key: self._consumer_view(consumer) for key, consumer in self.consumers.items()},
+            channels={key: self._channel_view(channel) for key, channel in self.channels.items()},
             connections=self.connections.copy(),
-            publishers=self.publishers.copy(),
+            publishers={name: publisher.view() for name, publisher in self.publishers.items()},
             ledger=self.ledger(),
         )
 
+    def _consumer_view(self, consumer: _Consumer) -> ConsumerView:
+        view = consumer.view
+        held = self.queues[view.queue].held_by.get((view.channel, view.tag), [])
+        return replace(view, unacked=len(held), held=tuple(held[:SEATS]), received=consumer.received)
+
+    def _channel_view(self, channel: ChannelView) -> ChannelView:
+        """The channel, with what no living consumer of it holds: fetched by a get, or left by a consumer."""
+        fetched = [
+            (queue.name, seat)
+            for queue in self.queues.values()
+            for (number, tag), seats in queue.held_by.items()
+            if number == channel.id and (number, tag) not in self.consumers
+            for seat in seats[:SEATS]
+        ]
+        return replace(channel, fetched=tuple(fetched[:SEATS])) if fetched else channel
+
     def ledger(self) -> Ledger:
         """Both balances.  Ready and unacked are what stands in the queues, the rest was counted at a door."""
-        doors = {door: self._counts[door] for door in Ledger._fields if door in self._counts}
-        return Ledger(**doors)._replace(
+        return Ledger(
+            **self._doors,
             on_its_way=1 if self.on_its_way else 0,
-            ready=sum(queue.ready for queue in self.queues.values()),
-            unacked=sum(len(queue.seats) - queue.ready for queue in self.queues.values()),
+            ready=sum(len(queue.copies) - len(queue.holders) for queue in self.queues.values()),
+            unacked=sum(len(queue.holders) for queue in self.queues.values()),
         )
 
-    def _with_held(self, consumer: ConsumerView) -> ConsumerView:
-        held = self._held.get((consumer.channel, consumer.tag), {})
-        seats = tuple(self.queues[queue].seats[position] for queue, position in islice(held, SEATS))
-        return replace(consumer, unacked=len(held), held=seats)
+    # ------------------------------------------------------------ messages
 
-    def _with_fetched(self, channel: ChannelView) -> ChannelView:
-        held = self._held.get((channel.id, ""), {})
-        seats = ((queue, self.queues[queue].seats[position]) for queue, position in islice(held, SEATS))
-        return replace(channel, fetched=tuple(seats))
-
-    # ------------------------------------------------------------ moves
-
-    def _move_message(self, event: Event) -> None:
+    def _move_message(self, row: Row) -> None:
         """A message was published, or found no queue."""
-        assert event.source is not None and event.target is not None  # noqa: PT018  (a move has two ends)
-        if event.kind == "published":
-            self._counts["published"] += 1
-            self.on_its_way = event.message
-            self._publish(event.source.name, event.target.name)
+        kind, message, source, target = row[1], row[2], row[4], row[5]
+        self._doors[kind] += 1
+        if kind == "published":
+            self.on_its_way = message
+            self._publish(source.name, target.name)
             return
-        self._counts[event.target.kind] += 1
         self.on_its_way = 0
-        exchange = self.exchanges[event.source.name]
-        if event.kind == "lost":
-            self.exchanges[exchange.name] = replace(exchange, lost=exchange.lost + 1, last_lost=event.message)
+        exchange = self.exchanges[source.name]
+        if kind == "lost":
+            exchange.lost += 1
+            exchange.last_lost = message
         else:
-            self.exchanges[exchange.name] = replace(exchange, returned=exchange.returned + 1)
-            publisher = self.publishers[event.target.name]
-            self.publishers[publisher.name] = replace(publisher, returned=publisher.returned + 1)
+            exchange.returned += 1
+            self.publishers[target.name].returned += 1
 
     def _publish(self, publisher_name: str, exchange_name: str) -> None:
-        exchange = self.exchanges.get(exchange_name) or _default_exchange()
-        self.exchanges[exchange_name] = replace(exchange, published=exchange.published + 1)
-        publisher = self.publishers.get(publisher_name) or PublisherView(publisher_name)
-        exchanges = publisher.exchanges
-        if exchange_name not in exchanges:
-            exchanges = (*exchanges, exchange_name)
-        self.publishers[publisher_name] = replace(
-            publisher, published=publisher.published + 1, exchanges=exchanges
-        )
+        exchange = self.exchanges.get(exchange_name)
+        if exchange is None:  # the default exchange, which is there without having been declared
+            exchange = self.exchanges[exchange_name] = _Exchange(exchange_name, _DEFAULT)
+        exchange.published += 1
+        publisher = self.publishers.get(publisher_name)
+        if publisher is None:
+            publisher = self.publishers[publisher_name] = _Publisher(publisher_name)
+        publisher.published += 1
+        publisher.exchanges[exchange_name] = None
 
-    def _move_copy(self, event: Event) -> None:
+    # ------------------------------------------------------------ copies
+
+    def _move_copy(self, row: Row) -> None:
         """A copy was born, was taken, came back, or left through a door."""
-        assert event.source is not None and event.target is not None  # noqa: PT018  (a move has two ends)
-        source, target = event.source, event.target
-        if source.kind == "exchange":
-            self._birth(event, target.name)
-            return
-        queue = self.queues[source.name]
-        seat = queue.seats[event.seat]
-        self._changed.add(queue.name)
-        if seat.unacked:
-            self._let_go(queue, seat)
-        if target.kind == "unacked":
-            queue.take(seat, target, event)
-            self._held.setdefault((target.channel, target.consumer), {})[queue.name, seat.position] = None
-        elif target.kind == "ready":
-            queue.put_back(seat)
+        time, kind, _, _, source, target, position = row[:7]
+        if kind == "routed":
+            queue = self._birth(row)
         else:
-            queue.remove(seat)
-            self._counts[target.kind] += 1
-        if event.kind in ("delivered", "sent") and target.consumer:
-            consumer = self.consumers[target.channel, target.consumer]
-            self.consumers[target.channel, target.consumer] = replace(
-                consumer, received=consumer.received + 1
-            )
+            queue = self.queues[source.name]
+            if kind == "handed":
+                queue.hand(position)
+                return
+            if target.kind == "unacked":
+                queue.holders[position] = target.channel, target.consumer, row[9], kind == "fetched"
+            elif target.kind == "ready":
+                queue.put_back(position)
+            else:
+                queue.remove(position)
+                self._doors[target.kind] += 1
+            if target.consumer and kind in ("delivered", "sent"):
+                self.consumers[target.channel, target.consumer].received += 1
+        queue.changed = True
+        unacked = len(queue.holders)
+        self.depths.add(queue.name, Point(self.serial + 1, time, len(queue.copies) - unacked, unacked))
 
-    def _birth(self, event: Event, queue_name: str) -> None:
-        arrival = event.what
-        self._counts["copies"] += 1
-        if self.on_its_way == event.message:
-            self._counts["routed"] += 1
+    def _birth(self, row: Row) -> _Queue:
+        self._doors["copies"] += 1
+        if self.on_its_way == row[2]:
+            self._doors["routed"] += 1
             self.on_its_way = 0
-        self.queues[queue_name].add(Seat(event.seat, event.copy, event.message, event.time, arrival.expires))
-        self._changed.add(queue_name)
+        arrival = row[9]
+        bindings = self.bindings
         for binding in arrival.bindings:
-            self.bindings[binding] = self.bindings.get(binding, 0) + 1
-
-    def _let_go(self, queue: _Queue, seat: Seat) -> None:
-        holder = seat.channel, seat.consumer
-        del self._held[holder][queue.name, seat.position]
-        if not self._held[holder]:
-            del self._held[holder]
+            bindings[binding] = bindings.get(binding, 0) + 1
+        queue = self.queues[row[5].name]
+        queue.copies[row[6]] = row[3], row[2], row[0], arrival.expires
+        return queue
 
     # ------------------------------------------------------------ topology
 
-    def _exchange_declared(self, event: Event) -> None:
-        name = _name(event)
-        self.exchanges[name] = ExchangeView(name, event.what)
+    def _exchange_declared(self, place: Place, options: Any) -> None:
+        self.exchanges[place.name] = _Exchange(place.name, options)
 
-    def _exchange_deleted(self, event: Event) -> None:
-        del self.exchanges[_name(event)]
+    def _exchange_deleted(self, place: Place, _what: Any) -> None:
+        del self.exchanges[place.name]
 
-    def _queue_declared(self, event: Event) -> None:
-        name = _name(event)
-        self.queues[name] = _Queue(name, event.what)
-        self._changed.add(name)
+    def _queue_declared(self, place: Place, options: Any) -> None:
+        self.queues[place.name] = _Queue(place.name, options)
+        self.depths.add(place.name, Point(self.serial + 1, self.time, 0, 0))
 
-    def _queue_deleted(self, event: Event) -> None:
-        name = _name(event)
-        del self.queues[name]
-        self.bindings.pop(Binding("", name, name), None)
-        self._changed.add(name)
+    def _queue_deleted(self, place: Place, _what: Any) -> None:
+        del self.queues[place.name]
+        self.bindings.pop(Binding("", place.name, place.name), None)
 
-    def _bound(self, event: Event) -> None:
-        self.bindings[event.what] = 0
+    def _bound(self, _place: Place, binding: Any) -> None:
+        self.bindings[binding] = 0
 
-    def _unbound(self, event: Event) -> None:
-        del self.bindings[event.what]
+    def _unbound(self, _place: Place, binding: Any) -> None:
+        del self.bindings[binding]
 
     # ------------------------------------------------------------ clients
 
-    def _connected(self, event: Event) -> None:
-        self.connections[event.what] = _name(event)
+    def _connected(self, place: Place, number: Any) -> None:
+        self.connections[number] = place.name
 
-    def _disconnected(self, event: Event) -> None:
-        del self.connections[event.what]
+    def _disconnected(self, _place: Place, number: Any) -> None:
+        del self.connections[number]
 
-    def _channel_opened(self, event: Event) -> None:
-        place = _target(event)
-        self.channels[place.channel] = ChannelView(place.channel, event.what)
+    def _channel_opened(self, place: Place, connection: Any) -> None:
+        self.channels[place.channel] = ChannelView(place.channel, connection)
 
-    def _channel_closed(self, event: Event) -> None:
-        del self.channels[_target(event).channel]
+    def _channel_closed(self, place: Place, _what: Any) -> None:
+        del self.channels[place.channel]
 
-    def _prefetch_set(self, event: Event) -> None:
-        place = _target(event)
-        self.channels[place.channel] = replace(self.channels[place.channel], prefetch=event.what)
+    def _prefetch_set(self, place: Place, count: Any) -> None:
+        self.channels[place.channel] = replace(self.channels[place.channel], prefetch=count)
 
-    def _consumer_started(self, event: Event) -> None:
-        place = _target(event)
-        self.consumers[place.channel, place.consumer] = event.what
+    def _consumer_started(self, place: Place, view: Any) -> None:
+        self.consumers[place.channel, place.consumer] = _Consumer(view)
 
-    def _consumer_cancelled(self, event: Event) -> None:
-        place = _target(event)
+    def _consumer_cancelled(self, place: Place, _what: Any) -> None:
         del self.consumers[place.channel, place.consumer]
 
+    _handlers = (
+        _exchange_declared,
+        _exchange_deleted,
+        _queue_declared,
+        _queue_deleted,
+        _bound,
+        _unbound,
+        _connected,
+        _disconnected,
+        _channel_opened,
+        _channel_closed,
+        _prefetch_set,
+        _consumer_started,
+        _consumer_cancelled,
+    )
 
-_HANDLERS: dict[str, Callable[[Replay, Event], None]] = {
-    "exchange_declared": Replay._exchange_declared,
-    "exchange_deleted": Replay._exchange_deleted,
-    "queue_declared": Replay._queue_declared,
-    "queue_deleted": Replay._queue_deleted,
-    "bound": Replay._bound,
-    "unbound": Replay._unbound,
-    "connected": Replay._connected,
-    "disconnected": Replay._disconnected,
-    "channel_opened": Replay._channel_opened,
-    "channel_closed": Replay._channel_closed,
-    "prefetch_set": Replay._prefetch_set,
-    "consumer_started": Replay._consumer_started,
-    "consumer_cancelled": Replay._consumer_cancelled,
+
+_HANDLERS: dict[str, Callable[[Replay, Place, Any], None]] = {
+    handler.__name__.removeprefix("_"): handler for handler in Replay._handlers
 }
+
+_DEFAULT = ExchangeOptions("direct", durable=True)
+
+class _Exchange:
+    """An exchange and its counts."""
+
+    def __init__(self, name: str, options: ExchangeOptions) -> None:
+        self.name = name
+        self.options = options
+        self.published = self.lost = self.returned = self.last_lost = 0
+
+    def copy(self) -> _Exchange:
+        twin = _Exchange(self.name, self.options)
+        vars(twin).update(vars(self))
+        return twin
+
+    def view(self) -> ExchangeView:
+        return ExchangeView(**vars(self))
+
+
+class _Publisher:
+    """Who has published, how much, and to which exchanges."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.published = self.returned = 0
+        self.exchanges: dict[str, None] = {}
+
+    def copy(self) -> _Publisher:
+        twin = _Publisher(self.name)
+        vars(twin).update(vars(self), exchanges=self.exchanges.copy())
+        return twin
+
+    def view(self) -> PublisherView:
+        return PublisherView(self.name, self.published, self.returned, tuple(self.exchanges))
+
+
+class _Consumer:
+    """A consumer as it began, and how many copies it was sent."""
+
+    def __init__(self, view: ConsumerView, received: int = 0) -> None:
+        self.view = view
+        self.received = received
+
+    def copy(self) -> _Consumer:
+        return _Consumer(self.view, self.received)
 
 
 class _Queue:
-    """All seats of one queue, by position; `ready` counts those that nobody holds."""
+    """All that stands in one queue, by position.
+
+    `copies` has (copy, message, entered, expires), `holders` (channel, consumer, tag, handed) of those
+    that are unacked, and `returns` how often a copy came back, if it did.
+    """
 
     def __init__(self, name: str, options: QueueOptions) -> None:
         self.name = name
         self.options = options
-        self.seats: dict[int, Seat] = {}
-        self.ready = 0
+        self.copies: dict[int, tuple[int, int, float, float | None]] = {}
+        self.holders: dict[int, tuple[int, str, int, bool]] = {}
+        self.returns: dict[int, int] = {}
+        self.changed = False
+        self._view = QueueView(name, options)
+        self._held_by: dict[tuple[int, str], list[Seat]] = {}
 
     def copy(self) -> _Queue:
         twin = _Queue(self.name, self.options)
-        twin.seats = self.seats.copy()
-        twin.ready = self.ready
+        twin.copies, twin.holders, twin.returns = self.copies.copy(), self.holders.copy(), self.returns.copy()
+        twin.changed = True
         return twin
 
-    def add(self, seat: Seat) -> None:
-        self.seats[seat.position] = seat
-        self.ready += 1
+    def hand(self, position: int) -> None:
+        channel, consumer, tag, _ = self.holders[position]
+        self.holders[position] = channel, consumer, tag, True
+        self.changed = True
 
-    def take(self, seat: Seat, holder: Place, event: Event) -> None:
-        if seat.unacked:  # it had been delivered before, and is handed over now
-            self.seats[seat.position] = seat._replace(handed=True)
-            return
-        self.ready -= 1
-        self.seats[seat.position] = seat._replace(
-            unacked=True,
-            channel=holder.channel,
-            consumer=holder.consumer,
-            tag=event.what,
-            handed=event.kind == "fetched",
-        )
+    def put_back(self, position: int) -> None:
+        del self.holders[position]
+        self.returns[position] = self.returns.get(position, 0) + 1
 
-    def put_back(self, seat: Seat) -> None:
-        self.ready += 1
-        self.seats[seat.position] = seat._replace(
-            unacked=False, channel=0, consumer="", tag=0, handed=False, redelivered=seat.redelivered + 1
-        )
+    def remove(self, position: int) -> None:
+        del self.copies[position]
+        self.holders.pop(position, None)
+        self.returns.pop(position, None)
 
-    def remove(self, seat: Seat) -> None:
-        self.ready -= not seat.unacked
-        del self.seats[seat.position]
+    def seat(self, position: int) -> Seat:
+        copy, message, entered, expires = self.copies[position]
+        returns = self.returns.get(position, 0)
+        if position not in self.holders:
+            return Seat(position, copy, message, entered, expires, returns)
+        return Seat(position, copy, message, entered, expires, returns, True, *self.holders[position])
+
+    @property
+    def seats(self) -> dict[int, Seat]:
+        """All seats by position, head first."""
+        return {position: self.seat(position) for position in self.copies}
+
+    @property
+    def held_by(self) -> dict[tuple[int, str], list[Seat]]:
+        """The unacked seats by (channel, consumer)."""
+        self.view()
+        return self._held_by
 
     def view(self) -> QueueView:
-        return QueueView(
-            self.name,
-            self.options,
-            self.ready,
-            len(self.seats) - self.ready,
-            tuple(islice(self.seats.values(), SEATS)),
-        )
-
-
-def _target(event: Event) -> Place:
-    assert event.target is not None  # an event of a client names its place
-    return event.target
-
-
-def _name(event: Event) -> Any:
-    return _target(event).name
-
-
-def _default_exchange() -> ExchangeView:
-    return ExchangeView("", ExchangeOptions("direct", durable=True))
+        """The queue as a value, made anew only if it changed."""
+        if self.changed:
+            unacked = len(self.holders)
+            first = tuple(self.seat(position) for position in islice(self.copies, SEATS))
+            self._view = QueueView(self.name, self.options, len(self.copies) - unacked, unacked, first)
+            self._held_by = {}
+            for position, (channel, consumer, *_) in self.holders.items():
+                self._held_by.setdefault((channel, consumer), []).append(self.seat(position))
+            self.changed = False
+        return self._view

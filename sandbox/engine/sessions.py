@@ -40,9 +40,15 @@ class Delivery:
     @property
     def place(self) -> Place:
         """Where the copy is while it is not acknowledged."""
-        if self.consumer is not None:
-            return self.consumer.place
-        return self.channel.hand("unacked", self.copy.queue.name)
+        consumer = self.consumer
+        return self.channel.hand("unacked", self.copy.queue.name) if consumer is None else consumer.place
+
+    def door(self, kind: str) -> Place:
+        """The way out (done, dropped) that the copy takes from here."""
+        consumer = self.consumer
+        if kind == "done" and consumer is not None:
+            return consumer.done
+        return self.channel.hand(kind, self.copy.queue.name)
 
     @property
     def message(self) -> Message:
@@ -113,7 +119,7 @@ class Channel:
         self.last_queue = ""
 
     def hand(self, kind: str, queue: str) -> Place:
-        """The place (`unacked` or `done`) of a copy of this queue that was fetched on this channel by a get."""
+        """A place (unacked, done, dropped) for a copy of this queue on this channel, without a consumer."""
         key = kind, queue
         if key not in self._hands:
             self._hands[key] = Place(kind, queue, self.id)
