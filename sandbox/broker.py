@@ -35,12 +35,14 @@ Named = str | kombu.Exchange | kombu.Queue
 class Result(NamedTuple):
     """What became of a published message.
 
-    `message_id` is its number in every picture, `queues` the names of the queues that got a copy, and
-    `returned` says that there was none and the message, being mandatory, came back.
+    `message_id` is its number in every picture, `queues` the names of the queues that got a copy,
+    `refused` of those that were full and did not take it; `returned` says that there was no queue and the
+    message, being mandatory, came back.
     """
 
     message_id: int
     queues: tuple[str, ...]
+    refused: tuple[str, ...] = ()
     returned: bool = False
 
     @property
@@ -49,11 +51,14 @@ class Result(NamedTuple):
         return bool(self.queues)
 
     def __repr__(self) -> str:
+        ways = []
         if self.queues:
-            way = f"went to {', '.join(self.queues)}"
-        else:
-            way = "was returned: no queue" if self.returned else "is lost: no queue"
-        return f"<message {self.message_id} {way}>"
+            ways.append(f"went to {', '.join(self.queues)}")
+        if self.refused:
+            ways.append(f"was refused by {', '.join(self.refused)}")
+        if not ways:
+            ways.append("was returned: no queue" if self.returned else "is lost: no queue")
+        return f"<message {self.message_id} {', '.join(ways)}>"
 
 
 class Consumption:
@@ -124,6 +129,17 @@ class Broker:
             del BROKERS[self.name]
         self._engine.close()
 
+    def restart(self) -> None:
+        """Stop the broker and start it again, as a server is.
+
+        Durable queues and exchanges stay, and in them the persistent messages, those that were unacked
+        before the others; all the rest is gone, every connection is closed, and consumers must subscribe
+        anew.
+        """
+        self._engine.restart()
+        self._client = self.connection(name="you")
+        self._channels.clear()
+
     def __enter__(self) -> Self:
         return self
 
@@ -151,10 +167,7 @@ class Broker:
         channel.exchange_declare(
             name, type, durable=durable, auto_delete=auto_delete, arguments=args, internal=internal
         )
-        exchange = kombu.Exchange(
-            name, type, durable=durable, auto_delete=auto_delete, arguments=args or None, passive=internal
-        )
-        return exchange(channel)
+        return self._exchange(name)(channel)
 
     def queue(
         self,
@@ -306,7 +319,7 @@ class Broker:
             mandatory=mandatory,
             **properties,
         )
-        return Result(published.message.id, published.queues, published.returned)
+        return Result(published.message.id, published.queues, published.refused, published.returned)
 
     def get(self, queue: Named, *, no_ack: bool = False) -> kombu.Message | None:
         """The head of a queue (with `.payload`, `.ack()`, `.reject()`, `.requeue()`), or None."""

@@ -22,6 +22,7 @@ from amqp.exceptions import (
     ChannelError,
     ConsumerCancelled,
     FrameSyntaxError,
+    MessageNacked,
     NotAllowed,
     RecoverableConnectionError,
     error_for_code,
@@ -231,6 +232,7 @@ class Channel(base.StdChannel):  # type: ignore[misc]  # kombu is not typed
         self.channel_id = self._session.id
         self.events: defaultdict[str, set[Callable[..., object]]] = defaultdict(set)
         self.no_ack_consumers: set[str] = set()
+        self._waits_for_confirms = False
 
     @property
     def connection(self) -> Connection | None:
@@ -418,11 +420,13 @@ class Channel(base.StdChannel):  # type: ignore[misc]  # kombu is not typed
         immediate: bool = False,
         timeout: float | None = None,  # noqa: ARG002
         confirm_timeout: float | None = None,  # noqa: ARG002
-    ) -> Published:
-        """Publish a message; returns the queues that got it.
+    ) -> Published | None:
+        """Publish a message; returns what became of it, None within a transaction.
 
-        If it is `mandatory` and there were none, the `basic_return` handlers are called before this
-        returns; without a handler the return is raised, as py-amqp does.
+        If it is `mandatory` and there was no queue, the `basic_return` handlers are called before this
+        returns; without a handler the return is raised, as py-amqp does.  On a channel with confirms the
+        `basic_ack` or `basic_nack` handlers follow, with the message's number on this channel.  With the
+        transport option `confirm_publish` a nack is raised as MessageNacked.
         """
         body, headers, properties = _encode(msg)
         published = self._engine.basic_publish(
@@ -435,17 +439,55 @@ class Channel(base.StdChannel):  # type: ignore[misc]  # kombu is not typed
             mandatory=mandatory,
             immediate=immediate,
         )
-        if published.returned:
-            self._on_return(published.message)
+        if published is not None and (published.returned or published.confirm):
+            self._answer(published)
         return published
 
-    def _on_return(self, stored: Stored) -> None:
+    def basic_publish_confirm(self, *args: Any, **kwargs: Any) -> Published | None:
+        """Publish with confirms; raises MessageNacked if a queue refused the message."""
+        if not self._waits_for_confirms:
+            self.confirm_select()
+            self._waits_for_confirms = True
+        return self.basic_publish(*args, **kwargs)
+
+    def _answer(self, published: Published) -> None:
+        """Tell the publisher what the broker says of its message."""
+        if published.returned:
+            self._return(published.message)
+        if published.confirm:
+            for handler in list(self.events["basic_nack" if published.refused else "basic_ack"]):
+                handler(published.confirm, False)
+            if published.refused and self._waits_for_confirms:
+                raise MessageNacked(f"refused by {', '.join(published.refused)}")
+
+    def _return(self, stored: Stored) -> None:
         error = error_for_code(312, "NO_ROUTE", spec.Basic.Return, ChannelError)
         handlers = list(self.events["basic_return"])
         if not handlers:
             raise error
         for handler in handlers:
             handler(error, stored.exchange, stored.routing_key, Message(stored, None, {}))
+
+    @_amqp_errors(spec.Confirm.Select)
+    def confirm_select(self, nowait: bool = False) -> None:  # noqa: ARG002
+        """Let the broker answer for each message: acked, or nacked if a queue refused it."""
+        self._engine.confirm_select(self._session)
+
+    @_amqp_errors(spec.Tx.Select)
+    def tx_select(self) -> None:
+        """Let messages and acknowledgements wait for `tx_commit`."""
+        self._engine.tx_select(self._session)
+
+    @_amqp_errors(spec.Tx.Commit)
+    def tx_commit(self) -> None:
+        """Do what waits."""
+        for published in self._engine.tx_commit(self._session):
+            self._answer(published)
+
+    @_amqp_errors(spec.Tx.Rollback)
+    def tx_rollback(self) -> None:
+        """Forget what waits."""
+        self._engine.tx_rollback(self._session)
 
     # ------------------------------------------------------------ consuming
 
@@ -558,7 +600,7 @@ class Channel(base.StdChannel):  # type: ignore[misc]  # kombu is not typed
     @_amqp_errors(spec.Basic.Reject)
     def basic_reject(self, delivery_tag: int, requeue: bool) -> None:
         """Back to its seat with this message, or away with it."""
-        self._engine.basic_nack(self._session, delivery_tag, requeue=requeue, verb="rejected")
+        self._engine.basic_nack(self._session, delivery_tag, requeue=requeue, word="rejected")
 
     @_amqp_errors(spec.Basic.Nack)
     def basic_nack(self, delivery_tag: int = 0, multiple: bool = False, requeue: bool = True) -> None:
@@ -603,10 +645,12 @@ class Connection:
     When it is garbage-collected the broker takes that for a dropped socket.
     """
 
-    def __init__(self, engine: Engine, client: kombu.Connection | None, name: str = "") -> None:
-        self.client = client
+    def __init__(self, engine: Engine, client: kombu.Connection) -> None:
+        options = client.transport_options or {}
+        self.client: kombu.Connection | None = client
         self.engine = engine
-        self.session = engine.connect(name)
+        self.session = engine.connect(options.get("name", ""), client.userid or "guest")
+        self.confirms = bool(options.get("confirm_publish"))
         self.channels: dict[int, Channel] = {}
         self._finalizer = weakref.finalize(self, engine.dropped.append, self.session)
         self._finalizer.atexit = False
@@ -623,6 +667,8 @@ class Connection:
         except BrokerError as error:
             raise _as_amqp(error, spec.Channel.Open) from None
         self.channels[channel.channel_id] = channel
+        if self.confirms:
+            channel.basic_publish = channel.basic_publish_confirm  # as py-amqp does
         return channel
 
     def drain_events(self, timeout: float | None = None) -> None:
@@ -697,7 +743,7 @@ class Transport(base.Transport):  # type: ignore[misc]  # kombu is not typed
         options = client.transport_options or {}
         try:
             engine = options.get("engine") or _find(client.hostname or "")
-            return Connection(engine, client, options.get("name", ""))
+            return Connection(engine, client)
         except UnknownBroker as error:
             if len(client.alt or ()) > 1:
                 raise RecoverableConnectionError(str(error)) from None

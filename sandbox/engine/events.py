@@ -5,7 +5,10 @@ The kinds, by what moves:
     a message    published   publisher -> exchange
                  lost        exchange -> lost            no queue, and the publisher did not ask
                  returned    exchange -> returned        no queue, and it was mandatory
+                 confirmed   exchange -> publisher       the broker has dealt with it
+                 nacked      exchange -> publisher       a queue refused it
     a copy       routed      exchange -> ready           a new copy is born
+                 refused     exchange -> refused         born, and not let in by a full queue
                  delivered   ready -> unacked            sent to a consumer
                  handed      unacked -> unacked          the consumer's callback has begun
                  fetched     ready -> unacked            by basic.get
@@ -14,11 +17,13 @@ The kinds, by what moves:
                  requeued    unacked -> ready            back to its own seat
                  rejected    unacked -> dropped
                  expired     ready -> expired
+                 dropped     ready -> dropped            the queue is over its limit
+                 dead_lettered   ready or unacked -> dead_lettered    it is published anew, as new copies
                  purged      ready -> removed
                  removed     ready or unacked -> removed    its queue was deleted
     nothing      exchange_declared, exchange_deleted, queue_declared, queue_deleted, bound, unbound,
                  connected, disconnected, channel_opened, channel_closed, prefetch_set,
-                 consumer_started, consumer_cancelled; closing (a channel or connection) and deleting
+                 consumer_started, consumer_activated, consumer_cancelled, restarted; closing (a channel or connection) and deleting
                  (a queue) stand before all that they cause
 """
 
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
     from .model import Binding
 
 #: The ways in which a copy leaves a queue for good, as places.
-DOORS = ("done", "expired", "dropped", "removed")
+DOORS = ("done", "dead_lettered", "expired", "dropped", "refused", "removed")
 
 
 #: An Event as the history keeps it: a plain tuple without the serial, which is its place in the log.
@@ -41,7 +46,7 @@ class Place(NamedTuple):
     """Where a copy is.
 
     `kind` is publisher, exchange, ready, unacked, or one of the doors out: done, lost, returned, expired,
-    dropped, removed.  `name` is the publisher's, the exchange's or the queue's; `channel` and `consumer`
+    dropped, dead_lettered, refused, removed.  `name` is the publisher's, the exchange's or the queue's; `channel` and `consumer`
     say who holds an unacked copy (no consumer: it was fetched by a get).
     """
 
@@ -85,7 +90,13 @@ class Event(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """What a `routed` event brings: the bindings that led here, and when the copy expires (broker time)."""
+    """What a `routed` event brings: how the copy came, and what it brought.
+
+    `bindings` led here; `expires` is a broker time, None for never; `deaths` counts the entries of a dead
+    letter's passport.
+    """
 
     bindings: tuple[Binding, ...] = ()
     expires: float | None = None
+    priority: int = 0
+    deaths: int = 0

@@ -9,7 +9,7 @@ class Ledger(NamedTuple):
     """Two balances, of messages and of their copies.
 
     `published = routed + returned + lost + on_its_way`, and
-    `copies = ready + unacked + done + expired + dropped + removed`.
+    `copies = ready + unacked + done + dead_lettered + expired + dropped + refused + removed`.
     """
 
     published: int = 0
@@ -21,8 +21,10 @@ class Ledger(NamedTuple):
     ready: int = 0
     unacked: int = 0
     done: int = 0
+    dead_lettered: int = 0
     expired: int = 0
     dropped: int = 0
+    refused: int = 0
     removed: int = 0
 
     @property
@@ -39,5 +41,8 @@ class Ledger(NamedTuple):
 
 def _terms(ledger: Ledger, names: tuple[str, ...]) -> str:
     """The terms of a sum in words, without those that are zero."""
-    terms = [(getattr(ledger, name), name.replace("_", " ")) for name in names]
+    terms = [(getattr(ledger, name), _WORDS.get(name, name)) for name in names]
     return " + ".join(f"{count} {name}" for count, name in terms if count) or "0"
+
+
+_WORDS = {"on_its_way": "on its way", "dead_lettered": "dead-lettered"}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from .errors import PreconditionFailed, Unencodable
 
@@ -94,12 +94,29 @@ def _shown(value: Any) -> str:
 # ---------------------------------------------------------------- messages
 
 
+class Death(NamedTuple):
+    """How many `times` a message died in one queue for one reason, and how it had been published the first time.
+
+    `time` is Unix time in whole seconds; `expiration` is the property that the message had then.
+    """
+
+    queue: str
+    reason: str
+    times: int
+    time: int
+    exchange: str
+    routing_keys: tuple[str, ...]
+    expiration: str | None = None
+
+
 class Message(NamedTuple):
     """What was published: shared by all its copies, and never changed.
 
-    `id` counts the messages of one broker, 1, 2, 3 … in the order of publishing.
-    `properties` are AMQP's basic properties under py-amqp's names, without the headers.
-    `ttl` is the message's own time to live in seconds, read from its `expiration`.
+    `id` counts the messages of one broker, 1, 2, 3 … in the order of publishing; a dead letter keeps it.
+    `properties` are AMQP's basic properties under py-amqp's names, without the headers.  `ttl` is the
+    message's own time to live in seconds, read from its `expiration`.  `more_keys` are the further routing
+    keys of the headers CC and BCC.  `deaths` are what the broker itself has recorded, the latest first,
+    and `first_death` is the exchange, queue and reason of the very first.
     """
 
     id: int
@@ -109,6 +126,28 @@ class Message(NamedTuple):
     headers: Table
     properties: Table
     ttl: float | None = None
+    more_keys: tuple[str, ...] = ()
+    deaths: tuple[Death, ...] = ()
+    first_death: tuple[str, str, str] | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All routing keys."""
+        return (self.routing_key, *self.more_keys)
+
+
+def further_keys(headers: Mapping[str, Any]) -> tuple[str, ...]:
+    """The routing keys in the headers CC and BCC (sender-selected distribution)."""
+    keys: list[str] = []
+    for name in ("CC", "BCC"):
+        value = headers.get(name, [])
+        if not isinstance(value, list):
+            raise PreconditionFailed(
+                f'invalid message: {{unacceptable_type_in_header,"{name}",{type_name(value)}}}',
+                f"{name} is a list of routing keys.",
+            )
+        keys += [key for key in value if isinstance(key, str)]
+    return tuple(keys)
 
 
 def parse_expiration(expiration: Any) -> int:
@@ -184,14 +223,17 @@ class ExchangeOptions:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, name: str) -> None:
-        """Refuse an unknown type (EX-9) and arguments that are not modelled."""
+        """Refuse an unknown type (EX-9) and an alternate exchange that is no name."""
         if not self.type:
             raise PreconditionFailed("invalid exchange type ''", _TYPES)
         if self.type not in EXCHANGE_TYPES:
             raise PreconditionFailed(f"unknown exchange type '{self.type}'", _TYPES)
-        _refuse_unmodelled(f"exchange '{name}'", self.arguments, ("alternate-exchange",))
-        if self.internal:
-            raise PreconditionFailed(f"exchange '{name}' in vhost '/': internal exchanges are not modelled yet")
+        _name_of_exchange("alternate-exchange", f"exchange '{name}' in vhost '/'", self.arguments)
+
+    @property
+    def alternate_exchange(self) -> str | None:
+        """Where messages go that match no binding."""
+        return self.arguments.get("alternate-exchange")
 
     def check_equivalent(self, name: str, declared: ExchangeOptions) -> None:
         """Refuse to declare the exchange `name` anew with other options than it has (EX-7)."""
@@ -215,7 +257,7 @@ _TYPES = "The types are direct, fanout, topic and headers."
 
 @dataclass(frozen=True)
 class QueueOptions:
-    """What a queue was declared with; times in seconds."""
+    """What a queue was declared with; times in seconds, None for what it was declared without."""
 
     durable: bool = False
     exclusive: bool = False
@@ -223,24 +265,37 @@ class QueueOptions:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     message_ttl: float | None = None
     expires: float | None = None
+    max_length: int | None = None
+    max_length_bytes: int | None = None
+    overflow: str = "drop-head"
+    max_priority: int | None = None
+    dead_letter_exchange: str | None = None
+    dead_letter_routing_key: str | None = None
+    single_active_consumer: bool = False
 
     @classmethod
     def parse(
         cls, name: str, *, durable: bool, exclusive: bool, auto_delete: bool, arguments: Mapping[str, Any]
     ) -> QueueOptions:
-        """Read the arguments of `queue.declare`, or refuse them as RabbitMQ does (TTL-2)."""
+        """Read the arguments of `queue.declare`, or refuse them as RabbitMQ does (TTL-2, D-3, L-6, P-5)."""
         what = f"queue '{name}' in vhost '/'"
-        _refuse_unmodelled(f"queue '{name}'", arguments, _LATER)
         queue_type = arguments.get("x-queue-type", "classic")
         if queue_type != "classic":
             _refuse_queue_type(what, queue_type)
         return cls(
-            durable,
-            exclusive,
-            auto_delete,
-            dict(arguments),
-            _milliseconds("x-message-ttl", what, arguments, smallest=0),
-            _milliseconds("x-expires", what, arguments, smallest=1),
+            durable=durable,
+            exclusive=exclusive,
+            auto_delete=auto_delete,
+            arguments=dict(arguments),
+            message_ttl=_milliseconds("x-message-ttl", what, arguments, smallest=0),
+            expires=_milliseconds("x-expires", what, arguments, smallest=1),
+            dead_letter_exchange=_name_of_exchange("x-dead-letter-exchange", what, arguments),
+            dead_letter_routing_key=_dead_letter_routing_key(what, arguments),
+            max_length=_integer("x-max-length", what, arguments),
+            max_length_bytes=_integer("x-max-length-bytes", what, arguments),
+            max_priority=_max_priority(what, arguments),
+            overflow=_overflow(what, arguments),
+            single_active_consumer=_flag("x-single-active-consumer", what, arguments),
         )
 
     def check_equivalent(
@@ -268,19 +323,6 @@ COMPARED = (
     "x-single-active-consumer",
 )
 
-#: Arguments of RabbitMQ that the sandbox does not model yet.
-_LATER = tuple(name for name in COMPARED if name not in ("x-expires", "x-message-ttl"))
-
-
-def _refuse_unmodelled(what: str, arguments: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    for name in names:
-        if name in arguments:
-            raise PreconditionFailed(
-                f"invalid arg '{name}' for {what} in vhost '/': not modelled by the sandbox yet",
-                "It is refused rather than accepted and ignored.",
-            )
-
-
 def _refuse_queue_type(what: str, queue_type: Any) -> None:
     if not isinstance(queue_type, str):
         problem = f"{{unacceptable_type,{type_name(queue_type)}}}"
@@ -291,23 +333,83 @@ def _refuse_queue_type(what: str, queue_type: Any) -> None:
     )
 
 
-def _milliseconds(name: str, what: str, arguments: Mapping[str, Any], smallest: int) -> float | None:
-    """An argument in milliseconds, as seconds; None if it is not there."""
+def _refuse(name: str, what: str, problem: str, help: str = "") -> NoReturn:
+    raise PreconditionFailed(f"invalid arg '{name}' for {what}: {problem}", help)
+
+
+def _integer(name: str, what: str, arguments: Mapping[str, Any]) -> int | None:
+    """An argument that is a whole number and not negative; None if it is not there."""
     if name not in arguments:
         return None
     value = arguments[name]
     if not isinstance(value, int) or isinstance(value, bool):
-        problem = f'"expected integer, got {type_name(value)}"'
-    elif 0 <= value < smallest:
-        problem = f"{{value_zero,{value}}}"
-    else:
-        problem = _out_of_range(value)
-    if problem:
-        raise PreconditionFailed(
-            f"invalid arg '{name}' for {what}: {problem}",
-            f"{name} is a whole number of milliseconds; kombu's Queue(…) options take seconds.",
-        )
-    return float(value) / 1000
+        _refuse(name, what, f'"expected integer, got {type_name(value)}"', _help(name))
+    if value < 0:
+        _refuse(name, what, f"{{value_negative,{value}}}", _help(name))
+    return value
+
+
+def _help(name: str) -> str:
+    if name in ("x-message-ttl", "x-expires"):
+        return f"{name} is a whole number of milliseconds; kombu's Queue(…) options take seconds."
+    return f"{name} is a whole number."
+
+
+def _milliseconds(name: str, what: str, arguments: Mapping[str, Any], smallest: int) -> float | None:
+    """An argument in milliseconds, as seconds; None if it is not there."""
+    value = _integer(name, what, arguments)
+    if value is None:
+        return None
+    if value < smallest:
+        _refuse(name, what, f"{{value_zero,{value}}}", _help(name))
+    if value > LONGEST_TTL:
+        _refuse(name, what, f"{{value_too_large,{value}}}", _help(name))
+    return value / 1000
+
+
+def _max_priority(what: str, arguments: Mapping[str, Any]) -> int | None:
+    """The highest priority; 0 acts as 1 (P-5)."""
+    value = _integer("x-max-priority", what, arguments)
+    if value is not None and value > 255:
+        _refuse("x-max-priority", what, f"{{max_value_exceeded,{value}}}", "Priorities are 0 to 255.")
+    return None if value is None else max(1, value)
+
+
+def _flag(name: str, what: str, arguments: Mapping[str, Any]) -> bool:
+    value = arguments.get(name, False)
+    if not isinstance(value, bool):
+        _refuse(name, what, f"{{unacceptable_type,{type_name(value)}}}", f"{name} is True or False.")
+    return value
+
+
+def _overflow(what: str, arguments: Mapping[str, Any]) -> str:
+    value = arguments.get("x-overflow", OVERFLOWS[0])
+    if not isinstance(value, str):
+        _refuse("x-overflow", what, f"{{unacceptable_type,{type_name(value)}}}")
+    if value not in OVERFLOWS:
+        _refuse("x-overflow", what, "invalid_overflow", "It is " + ", ".join(OVERFLOWS) + ".")
+    return value
+
+
+OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
+
+
+def _name_of_exchange(name: str, what: str, arguments: Mapping[str, Any]) -> str | None:
+    """An argument that names an exchange, which need not exist; None if it is not there."""
+    value = arguments.get(name)
+    if name in arguments and not isinstance(value, str):
+        raise PreconditionFailed(f"invalid type '{type_name(value)}' for arg '{name}' in {what}")
+    return value
+
+
+def _dead_letter_routing_key(what: str, arguments: Mapping[str, Any]) -> str | None:
+    name = "x-dead-letter-routing-key"
+    value = arguments.get(name)
+    if name in arguments and not isinstance(value, str):
+        _refuse(name, what, f"{{unacceptable_type,{type_name(value)}}}")
+    if name in arguments and "x-dead-letter-exchange" not in arguments:
+        _refuse(name, what, "routing_key_but_no_dlx_defined", "Name a dead-letter exchange too.")
+    return value
 
 
 def _same_value(arg: str, what: str, received: Any, current: Any) -> None:

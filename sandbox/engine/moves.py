@@ -1,44 +1,37 @@
-"""Every move of a copy, done and recorded: the part of the engine that neither locks nor asks the time.
+"""Every change around the copies: exchanges, bindings, queues, consumers, channels, connections.
 
-Each method changes the state and appends the event that says so.  `core` decides when, and refuses what
-may not be done, before it comes here.
-
-The order of the two matters, because Ctrl-C may fall between any two steps: whatever is born is put in its
-place first and recorded then; whatever moves or ends is recorded first.  So the history never names a thing
-that is not there, and `repair` has only to drop what it does not know, and to follow it in the rest.
+Recorded in the same order as the moves of copies are, and for the same reason: see `copies`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from .deadlines import Deadlines
-from .events import Arrival, Place
-from .history import History
+from .copies import Copies
+from .events import Place
 from .model import Binding
-from .queues import Copy, Queue
-from .sessions import Cancelled, Channel, Connection, Consumer, Delivery
+from .sessions import Cancelled, Channel, Connection, Consumer
 from .snapshot import ConsumerView
-from .topology import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .model import ExchangeOptions, Message
-    from .topology import Route, Target
+    from .model import ExchangeOptions
+    from .queues import Queue
 
 
-class Moves:
-    """The state of one virtual host; `now` is the broker time at which the current verb happens."""
+class Moves(Copies):
+    """The state of one virtual host, and all that can happen in it."""
 
-    def __init__(self) -> None:
-        self.history = History()
-        self.topology = Topology()
-        self.deadlines = Deadlines()
-        self.connections: dict[int, Connection] = {}
-        self.now = 0.0
-        self.messages = 0
-        self.copies = 0
+    def __init__(self, epoch: float) -> None:
+        super().__init__(epoch)
+        self.numbers: Counter[str] = Counter()
+
+    def number(self, noun: str) -> int:
+        """The next number for a thing of this kind, from 1."""
+        self.numbers[noun] += 1
+        return self.numbers[noun]
 
     def record(
         self,
@@ -52,171 +45,6 @@ class Moves:
     ) -> int:
         """Append an event that is about no copy; returns its serial."""
         return self.history.append((self.now, kind, 0, 0, source, target, 0, cause, reason, what))
-
-    def _move(  # noqa: PLR0913  (an event has that many sides)
-        self,
-        kind: str,
-        copy: Copy,
-        source: Place,
-        target: Place,
-        reason: str = "",
-        cause: int = 0,
-        what: Any = None,
-    ) -> None:
-        """Append the event that a copy moves."""
-        self.history.append(
-            (self.now, kind, copy.message.id, copy.id, source, target, copy.position, cause, reason, what)
-        )
-
-    # ------------------------------------------------------------ into queues
-
-    def publish(self, message: Message, publisher: Place, route: Route, *, mandatory: bool) -> None:
-        """A new message: one copy into each queue of the route, or none and a way out."""
-        self.messages = message.id
-        exchange = Place("exchange", message.exchange)
-        append = self.history.append
-        what = self.history.keep(message)
-        append((self.now, "published", message.id, 0, publisher, exchange, 0, 0, "", what))
-        for target in route.targets:
-            self._enqueue(message, exchange, target)
-        if not route.targets:
-            kind = "returned" if mandatory else "lost"
-            door = Place(kind, publisher.name if mandatory else message.exchange)
-            reason = _why_unroutable(message.exchange)
-            append((self.now, kind, message.id, 0, exchange, door, 0, 0, reason, None))
-
-    def _enqueue(self, message: Message, exchange: Place, target: Target) -> None:
-        """A copy is born at the tail of a queue, and goes on at once if a consumer waits for it."""
-        queue = target.queue
-        was_empty = queue.head() is None
-        expires = queue.expiry_of(message, self.now)
-        self.copies += 1
-        queue.last_position += 1
-        copy = Copy(self.copies, message, queue, queue.last_position, expires)
-        queue.push(copy)
-        arrival = target.arrival if expires is None else Arrival(target.bindings, expires)
-        self.history.append(
-            (self.now, "routed", message.id, copy.id, exchange, queue.place, copy.position, 0, "", arrival)
-        )
-        if was_empty:
-            self._send_on(queue)
-
-    def requeue(self, deliveries: Iterable[Delivery], reason: str, cause: int = 0) -> None:
-        """Unacked copies go back to their seats, all of them before anything is delivered again (R-2)."""
-        queues: dict[Queue, None] = {}
-        for delivery in deliveries:
-            copy = delivery.copy
-            if copy.queue.exists:
-                self._move("requeued", copy, delivery.place, copy.queue.place, reason, cause)
-                copy.queue.put_back(copy)
-                queues[copy.queue] = None
-            self._release(delivery, queues)
-        self._run(queues)
-
-    # ------------------------------------------------------------ out to clients
-
-    def fetch(self, channel: Channel, queue: Queue, *, no_ack: bool) -> Delivery:
-        """The head goes to a client that asked for it; there is one."""
-        copy = queue.first()
-        channel.last_tag = tag = channel.last_tag + 1
-        delivery = Delivery(tag, copy, channel, None, handed=True)
-        if no_ack:
-            self._move("sent", copy, queue.place, channel.hand("done", queue.name), "fetched without ack")
-            queue.discard(queue.pop())
-        else:
-            self._move("fetched", copy, queue.place, channel.hand("unacked", queue.name), what=tag)
-            queue.pop()
-            copy.holder = channel.unacked[tag] = delivery
-        self.expire_head(queue)
-        return delivery
-
-    def deliver(self, queue: Queue, consumer: Consumer) -> None:
-        """The head goes to a consumer, into its connection's outbox."""
-        copy = queue.first()
-        channel = consumer.channel
-        channel.last_tag = tag = channel.last_tag + 1
-        delivery = Delivery(tag, copy, channel, consumer, handed=False)
-        if consumer.no_ack:
-            channel.connection.send(delivery)
-            self._move("sent", copy, queue.place, consumer.done, "no ack wanted")
-            queue.discard(queue.pop())
-        else:
-            self._move("delivered", copy, queue.place, consumer.place, what=tag)
-            queue.pop()
-            copy.holder = channel.unacked[tag] = delivery
-            consumer.held += 1
-            channel.connection.send(delivery)
-
-    def hand(self, delivery: Delivery) -> None:
-        """The client takes a delivery out of its outbox."""
-        if delivery.copy.holder is delivery:
-            self._move("handed", delivery.copy, delivery.place, delivery.place)
-        delivery.handed = True
-
-    def run(self, queue: Queue) -> None:
-        """Drop what has expired and deliver what can be, then note when to look again."""
-        self.expire_head(queue)
-        self._send_on(queue)
-
-    def _run(self, queues: Iterable[Queue]) -> None:
-        for queue in queues:
-            if queue.exists:
-                self.run(queue)
-
-    def _send_on(self, queue: Queue) -> None:
-        """Deliver from the head while there is a consumer for it."""
-        while queue.head() is not None:
-            consumer = queue.next_consumer()
-            if consumer is None:
-                break
-            self.deliver(queue, consumer)
-            self.expire_head(queue)
-        self.expire_head(queue)
-        self.deadlines.schedule(queue)
-
-    # ------------------------------------------------------------ out for good
-
-    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
-        """The client is done with these copies."""
-        self._settle(deliveries, "acked", "done", "")
-
-    def reject(self, deliveries: Iterable[Delivery], reason: str) -> None:
-        """The client does not want these copies, and nobody else shall have them (R-8)."""
-        self._settle(deliveries, "rejected", "dropped", reason)
-
-    def _settle(self, deliveries: Iterable[Delivery], kind: str, door: str, reason: str) -> None:
-        """Copies leave from a client's hands, which may free it for the next ones."""
-        freed: dict[Queue, None] = {}
-        for delivery in deliveries:
-            copy = delivery.copy
-            if copy.queue.exists:
-                self._move(kind, copy, delivery.place, delivery.door(door), reason)
-                copy.queue.discard(copy)
-            self._release(delivery, freed)
-        self._run(freed)
-
-    def _release(self, delivery: Delivery, freed: dict[Queue, None]) -> None:
-        """The channel no longer holds this delivery; queues whose consumer can go on are added to `freed`."""
-        del delivery.channel.unacked[delivery.tag]
-        consumer = delivery.consumer
-        if consumer is not None:
-            consumer.held -= 1
-            if consumer.queue.unblock(consumer):
-                freed[consumer.queue] = None
-
-    def expire_head(self, queue: Queue) -> None:
-        """Expired copies leave from the head; behind a live one nothing does (TTL-4)."""
-        while queue.has_expired(self.now):
-            self._move("expired", queue.first(), queue.place, Place("expired", queue.name), "TTL")
-            queue.discard(queue.pop())
-
-    def purge(self, queue: Queue) -> int:
-        """All ready copies leave; how many they were."""
-        count = queue.ready
-        while queue.head() is not None:
-            self._move("purged", queue.first(), queue.place, Place("removed", queue.name), "purged")
-            queue.discard(queue.pop())
-        return count
 
     # ------------------------------------------------------------ exchanges and bindings
 
@@ -273,8 +101,8 @@ class Moves:
             self._move("removed", copy, source, Place("removed", queue.name), "queue deleted", serial)
             queue.discard(copy)
         for consumer in queue.consumers:
-            self._end_consumer(consumer, "its queue was deleted", serial)
             consumer.channel.connection.send(Cancelled(consumer.channel, consumer.tag))
+            self._end_consumer(consumer, "its queue was deleted", serial)
         for binding in self.topology.bindings_to(queue.name):
             self.unbind(binding, "its queue was deleted", serial)
         self.record("queue_deleted", place, reason=reason, cause=serial)
@@ -292,20 +120,37 @@ class Moves:
             consumer.no_ack,
             consumer.priority,
             consumer.exclusive,
+            active=not queue.options.single_active_consumer,
         )
         queue.add_consumer(consumer)
         self.record("consumer_started", consumer.place, what=view)
+        self._activate(queue)
         self.run(queue)
+
+    def _activate(self, queue: Queue) -> None:
+        """Of a queue with a single active consumer, the next one takes its turn if there is none (Q-8)."""
+        consumer = queue.choose_single_active()
+        if consumer is not None:
+            self.record("consumer_activated", consumer.place)
 
     def cancel(self, consumer: Consumer, reason: str = "", cause: int = 0) -> None:
         """A consumer leaves; what it holds stays with its channel (R-5)."""
+        self._leave(consumer, reason, cause)
+        self._go_on([consumer.queue])
+
+    def _leave(self, consumer: Consumer, reason: str, cause: int) -> None:
         queue = consumer.queue
         serial = self._end_consumer(consumer, reason, cause)
+        queue.last_used = self.now
         if queue.options.auto_delete and not queue.consumer_count:
             self.delete_queue(queue, "auto-delete: its last consumer is gone", serial)
-        else:
-            queue.last_used = self.now
-            self.deadlines.schedule(queue)
+
+    def _go_on(self, queues: Iterable[Queue]) -> None:
+        """Queues that lost a consumer go on with the others."""
+        for queue in queues:
+            if queue.exists:
+                self._activate(queue)
+                self.run(queue)
 
     def _end_consumer(self, consumer: Consumer, reason: str, cause: int) -> int:
         serial = self.record("consumer_cancelled", consumer.place, reason=reason, cause=cause)
@@ -338,9 +183,11 @@ class Moves:
         kept = [item for item in connection.outbox if item.channel is not channel]
         connection.outbox.clear()
         connection.outbox.extend(kept)
-        for consumer in list(channel.consumers.values()):
-            self.cancel(consumer, "channel closed", serial)
+        consumers = list(channel.consumers.values())
+        for consumer in consumers:
+            self._leave(consumer, "channel closed", serial)
         self.requeue(list(channel.unacked.values()), "channel closed", serial)
+        self._go_on(dict.fromkeys(consumer.queue for consumer in consumers))
         self.record("channel_closed", channel.place, reason=reason, cause=cause)
         connection.channels.pop(channel.id, None)
 
@@ -358,9 +205,35 @@ class Moves:
         del self.connections[connection.id]
         connection.arrived.notify_all()
 
+    # ------------------------------------------------------------ restart
 
-def _why_unroutable(exchange: str) -> str:
-    return "no binding" if exchange else "no such queue"
+    def restart(self) -> None:
+        """All clients are gone, and all that was not to be kept: transient exchanges, queues and messages (U-12)."""
+        for connection in list(self.connections.values()):
+            self.disconnect(connection, "the broker was restarted")
+        serial = self.record("restarted", Place("broker"))
+        for queue in list(self.topology.queues.values()):
+            if queue.options.durable:
+                self._forget_transient(queue, serial)
+            else:
+                self.delete_queue(queue, "transient: the broker was restarted", serial)
+        for exchange in list(self.topology.exchanges.values()):
+            if not exchange.options.durable and exchange.name in self.topology.exchanges:
+                self.delete_exchange(exchange.name, "transient: the broker was restarted", serial)
+
+    def _forget_transient(self, queue: Queue, cause: int) -> None:
+        door = Place("removed", queue.name)
+        for copy in list(queue.copies.values()):
+            if copy.message.properties.get("delivery_mode") != PERSISTENT:
+                self._move("removed", copy, queue.place, door, "not persistent", cause)
+                queue.discard(copy)
+        queue.rebuild([])
+        queue.last_used = self.now
+        self.run(queue)
+
+
+#: The delivery mode of a message that survives a restart in a durable queue.
+PERSISTENT = 2
 
 
 def _end(binding: Binding) -> Place:

@@ -37,8 +37,10 @@ def repair(moves: Moves) -> None:
         _refill_outbox(connection)
     queues = list(moves.topology.queues.values())
     moves.deadlines.rebuild(queues)
+    _finish_letters(moves)
     for queue in queues:
         moves.run(queue)
+    moves.send_letters()
 
 
 def _end_publish(moves: Moves, known: Replay) -> None:
@@ -116,6 +118,16 @@ def _is_under_way(delivery: Delivery) -> bool:
     """Whether the copy has left the order of its queue: held by this delivery, or sent for good."""
     copy = delivery.copy
     return copy.holder is delivery or copy.queue.copies.get(copy.position) is not copy
+
+
+def _finish_letters(moves: Moves) -> None:
+    """A dead letter that is recorded still goes to the queues that it has not reached; another never was one."""
+    events = moves.history.after(0)
+    for letter in moves.letters:
+        died = [e for e in events if e.kind == "dead_lettered" and e.what.deaths == letter.message.deaths]
+        letter.cause = letter.cause or next((e.serial for e in died if e.message == letter.message.id), 0)
+        reached = {e.target.name for e in events if e.cause == letter.cause and e.copy and e.target is not None}
+        letter.targets = tuple(t for t in letter.targets if letter.cause and t.queue.name not in reached)
 
 
 def _channels(moves: Moves) -> list[Channel]:

@@ -29,7 +29,7 @@ from .snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .events import Place, Row
+    from .events import Arrival, Place, Row
     from .model import QueueOptions
 
 
@@ -124,21 +124,27 @@ class Replay:
     # ------------------------------------------------------------ messages
 
     def _move_message(self, row: Row) -> None:
-        """A message was published, or found no queue."""
+        """A message was published, found no queue, or was answered for."""
         kind, message, source, target = row[1], row[2], row[4], row[5]
-        self._doors[kind] += 1
         if kind == "published":
+            self._doors[kind] += 1
             self.on_its_way = message
             self._publish(source.name, target.name)
-            return
-        self.on_its_way = 0
-        exchange = self.exchanges[source.name]
-        if kind == "lost":
+        elif kind in ("confirmed", "nacked"):
+            publisher = self.publishers[target.name]
+            setattr(publisher, kind, getattr(publisher, kind) + 1)
+        else:
+            self._doors[kind] += 1
+            self.on_its_way = 0
+            self._leave(self.exchanges[source.name], kind, message, target.name)
+
+    def _leave(self, exchange: _Exchange, door: str, message: int, publisher: str) -> None:
+        if door == "lost":
             exchange.lost += 1
             exchange.last_lost = message
         else:
             exchange.returned += 1
-            self.publishers[target.name].returned += 1
+            self.publishers[publisher].returned += 1
 
     def _publish(self, publisher_name: str, exchange_name: str) -> None:
         exchange = self.exchanges.get(exchange_name)
@@ -156,7 +162,7 @@ class Replay:
     def _move_copy(self, row: Row) -> None:
         """A copy was born, was taken, came back, or left through a door."""
         time, kind, _, _, source, target, position = row[:7]
-        if kind == "routed":
+        if source.kind == "exchange":
             queue = self._birth(row)
         else:
             queue = self.queues[source.name]
@@ -186,7 +192,10 @@ class Replay:
         for binding in arrival.bindings:
             bindings[binding] = bindings.get(binding, 0) + 1
         queue = self.queues[row[5].name]
-        queue.copies[row[6]] = row[3], row[2], row[0], arrival.expires
+        if row[1] == "refused":
+            self._doors["refused"] += 1
+        else:
+            queue.copies[row[6]] = row[3], row[2], row[0], arrival
         return queue
 
     # ------------------------------------------------------------ topology
@@ -231,6 +240,10 @@ class Replay:
     def _consumer_started(self, place: Place, view: Any) -> None:
         self.consumers[place.channel, place.consumer] = _Consumer(view)
 
+    def _consumer_activated(self, place: Place, _what: Any) -> None:
+        consumer = self.consumers[place.channel, place.consumer]
+        consumer.view = replace(consumer.view, active=True)
+
     def _consumer_cancelled(self, place: Place, _what: Any) -> None:
         del self.consumers[place.channel, place.consumer]
 
@@ -247,6 +260,7 @@ class Replay:
         _channel_closed,
         _prefetch_set,
         _consumer_started,
+        _consumer_activated,
         _consumer_cancelled,
     )
 
@@ -279,7 +293,7 @@ class _Publisher:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.published = self.returned = 0
+        self.published = self.returned = self.confirmed = self.nacked = 0
         self.exchanges: dict[str, None] = {}
 
     def copy(self) -> _Publisher:
@@ -288,7 +302,7 @@ class _Publisher:
         return twin
 
     def view(self) -> PublisherView:
-        return PublisherView(self.name, self.published, self.returned, tuple(self.exchanges))
+        return PublisherView(**{**vars(self), "exchanges": tuple(self.exchanges)})
 
 
 class _Consumer:
@@ -305,14 +319,14 @@ class _Consumer:
 class _Queue:
     """All that stands in one queue, by position.
 
-    `copies` has (copy, message, entered, expires), `holders` (channel, consumer, tag, handed) of those
+    `copies` has (copy, message, entered, arrival), `holders` (channel, consumer, tag, handed) of those
     that are unacked, and `returns` how often a copy came back, if it did.
     """
 
     def __init__(self, name: str, options: QueueOptions) -> None:
         self.name = name
         self.options = options
-        self.copies: dict[int, tuple[int, int, float, float | None]] = {}
+        self.copies: dict[int, tuple[int, int, float, Arrival]] = {}
         self.holders: dict[int, tuple[int, str, int, bool]] = {}
         self.returns: dict[int, int] = {}
         self.changed = False
@@ -340,16 +354,30 @@ class _Queue:
         self.returns.pop(position, None)
 
     def seat(self, position: int) -> Seat:
-        copy, message, entered, expires = self.copies[position]
-        returns = self.returns.get(position, 0)
-        if position not in self.holders:
-            return Seat(position, copy, message, entered, expires, returns)
-        return Seat(position, copy, message, entered, expires, returns, True, *self.holders[position])
+        copy, message, entered, arrival = self.copies[position]
+        held = self.holders.get(position)
+        return Seat(
+            position,
+            copy,
+            message,
+            entered,
+            arrival.expires,
+            self.returns.get(position, 0),
+            arrival.priority,
+            arrival.deaths,
+            *((True, *held) if held else ()),
+        )
+
+    def _in_order(self) -> Iterable[int]:
+        """The positions, head first: the highest priority stands before all others (P-1)."""
+        if self.options.max_priority is None:
+            return self.copies
+        return sorted(self.copies, key=lambda position: (-self.copies[position][3].priority, position))
 
     @property
     def seats(self) -> dict[int, Seat]:
         """All seats by position, head first."""
-        return {position: self.seat(position) for position in self.copies}
+        return {position: self.seat(position) for position in self._in_order()}
 
     @property
     def held_by(self) -> dict[tuple[int, str], list[Seat]]:
@@ -361,7 +389,7 @@ class _Queue:
         """The queue as a value, made anew only if it changed."""
         if self.changed:
             unacked = len(self.holders)
-            first = tuple(self.seat(position) for position in islice(self.copies, SEATS))
+            first = tuple(self.seat(position) for position in islice(self._in_order(), SEATS))
             self._view = QueueView(self.name, self.options, len(self.copies) - unacked, unacked, first)
             self._held_by = {}
             for position, (channel, consumer, *_) in self.holders.items():

@@ -35,9 +35,10 @@ class Exchange:
         """Remove a binding that is there."""
         del self.bindings[binding]
 
-    def match(self, routing_key: str, headers: Mapping[str, Any]) -> list[Binding]:
-        """The bindings that match, in the order in which they were made."""
-        return sorted(self._matching(routing_key, headers), key=self.bindings.__getitem__)
+    def match(self, keys: tuple[str, ...], headers: Mapping[str, Any]) -> list[Binding]:
+        """The bindings that match any of the routing keys, in the order in which they were made."""
+        found = {binding: None for key in keys for binding in self._matching(key, headers)}
+        return sorted(found, key=self.bindings.__getitem__)
 
     def _matching(self, routing_key: str, headers: Mapping[str, Any]) -> Iterable[Binding]:
         raise NotImplementedError

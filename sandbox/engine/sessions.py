@@ -13,6 +13,7 @@ from .events import Place
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from .model import Message
     from .queues import Copy, Queue
@@ -25,7 +26,7 @@ class Delivery:
     says that the client has it; before that it stands in the connection's outbox.
     """
 
-    __slots__ = ("channel", "consumer", "copy", "handed", "redelivered", "tag")
+    __slots__ = ("channel", "consumer", "copy", "handed", "redelivered", "settling", "tag")
 
     def __init__(
         self, tag: int, copy: Copy, channel: Channel, consumer: Consumer | None, *, handed: bool
@@ -35,6 +36,7 @@ class Delivery:
         self.channel = channel
         self.consumer = consumer
         self.handed = handed
+        self.settling = False  # an acknowledgement of it waits for its transaction
         self.redelivered = copy.redelivered > 0
 
     @property
@@ -99,6 +101,14 @@ class Consumer:
         return self.no_ack or self.prefetch == 0 or self.held < self.prefetch
 
 
+class Transaction:
+    """What a transactional channel will do at its commit: messages first, then acknowledgements."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[Message, bool]] = []  # with whether it is mandatory
+        self.settlements: list[Callable[[], None]] = []
+
+
 class Channel:
     """A conversation on a connection: its delivery tags, its consumers, its prefetch for new consumers."""
 
@@ -117,6 +127,9 @@ class Channel:
         self.last_tag = 0
         self.prefetch = 0
         self.last_queue = ""
+        self.confirms: int | None = None  # messages published since confirm.select
+        self.transaction: Transaction | None = None
+        self.reply_queue = ""  # of direct reply-to, while it has a consumer
 
     def hand(self, kind: str, queue: str) -> Place:
         """A place (unacked, done, dropped) for a copy of this queue on this channel, without a consumer."""
@@ -127,13 +140,17 @@ class Channel:
 
     def outstanding(self, tag: int, *, multiple: bool) -> list[Delivery]:
         """The deliveries that an acknowledgement of `tag` means, in the order of their tags (R-6, R-7)."""
-        if multiple and tag == 0:
-            return list(self.unacked.values())
-        if tag not in self.unacked:
-            raise PreconditionFailed(f"unknown delivery tag {tag}", _UNKNOWN_TAG)
-        if multiple:
-            return [delivery for number, delivery in self.unacked.items() if number <= tag]
-        return [self.unacked[tag]]
+        if tag or not multiple:
+            delivery = self.unacked.get(tag)
+            if delivery is None or delivery.settling:
+                raise PreconditionFailed(f"unknown delivery tag {tag}", _UNKNOWN_TAG)
+            if not multiple:
+                return [delivery]
+        return [
+            delivery
+            for number, delivery in self.unacked.items()
+            if (tag == 0 or number <= tag) and not delivery.settling
+        ]
 
 
 _UNKNOWN_TAG = (
@@ -145,9 +162,10 @@ _UNKNOWN_TAG = (
 class Connection:
     """A client.  What the broker sends it stands in the outbox, in order, until it drains its events."""
 
-    def __init__(self, number: int, name: str, condition: threading.Condition) -> None:
+    def __init__(self, number: int, name: str, user: str, condition: threading.Condition) -> None:
         self.id = number
         self.name = name
+        self.user = user
         self.place = Place("publisher", name)
         self.channels: dict[int, Channel] = {}
         self.outbox: deque[Delivery | Cancelled] = deque()

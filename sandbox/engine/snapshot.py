@@ -20,7 +20,8 @@ class Seat(NamedTuple):
     """One copy in its queue, and the place that an unacked copy would return to.
 
     `position` orders the seats of a queue, head first.  `message` is the number that all copies of a
-    message share.  `redelivered` counts how often the copy came back.  `entered` and `expires` are broker
+    message share.  `redelivered` counts how often the copy came back, `deaths` the entries
+    of a dead letter's passport.  `entered` and `expires` are broker
     times in seconds (`expires` None: never).  An unacked copy names its `channel`, its `consumer` ("" if
     it was fetched by a get) and its delivery `tag`; it is `handed` once the client has it, before which
     it is on its way.
@@ -32,6 +33,8 @@ class Seat(NamedTuple):
     entered: float
     expires: float | None = None
     redelivered: int = 0
+    priority: int = 0
+    deaths: int = 0
     unacked: bool = False
     channel: int = 0
     consumer: str = ""
@@ -66,7 +69,7 @@ class ExchangeView:
 class ConsumerView:
     """A consumer, with how many copies it holds and the first `SEATS` of them.
 
-    `prefetch` 0 is no limit.  The queue of each held seat is the consumer's.
+    `prefetch` 0 is no limit; `active` is False while it stands by for a single active one.  The queue of each held seat is the consumer's.
     """
 
     tag: str
@@ -79,6 +82,7 @@ class ConsumerView:
     unacked: int = 0
     held: tuple[Seat, ...] = ()
     received: int = 0
+    active: bool = True
 
     @property
     def is_full(self) -> bool:
@@ -103,6 +107,8 @@ class PublisherView:
     name: str
     published: int = 0
     returned: int = 0
+    confirmed: int = 0
+    nacked: int = 0
     exchanges: tuple[str, ...] = ()
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .events import Arrival
 from .errors import AccessRefused, no_exchange, no_queue
+from .events import Arrival, Place
 from .model import PREDECLARED, Binding, ExchangeOptions
 from .routing import TYPES, Exchange, HeadersExchange
 
@@ -22,22 +22,21 @@ MOST_ROUTES = 10_000
 
 
 class Target(NamedTuple):
-    """A queue that gets a copy, the bindings that led to it, and its arrival, if it never expires."""
+    """A queue that gets a copy, and how a plain copy arrives there: the bindings that led to it."""
 
     queue: Queue
-    bindings: tuple[Binding, ...]
     arrival: Arrival
 
     @classmethod
     def of(cls, queue: Queue, bindings: Iterable[Binding]) -> Target:
         """The target that these bindings lead to."""
-        taken = tuple(bindings)
-        return cls(queue, taken, Arrival(taken))
+        return cls(queue, Arrival(tuple(bindings)))
 
 
 class Route(NamedTuple):
-    """Where a message goes: the queues that get one copy each, in a stable order, and their names."""
+    """Where a message goes from an exchange: the queues that get one copy each, in a stable order."""
 
+    exchange: Place
     targets: tuple[Target, ...] = ()
     queues: tuple[str, ...] = ()
 
@@ -51,7 +50,7 @@ class Topology:
             self.exchanges[name] = TYPES[options.type](name, options)
         self.queues: dict[str, Queue] = {}
         self._incoming: dict[tuple[str, bool], dict[Binding, None]] = {}
-        self._routes: dict[tuple[str, str], Route] = {}
+        self._routes: dict[tuple[str, tuple[str, ...]], Route] = {}
 
     # ------------------------------------------------------------ looking up
 
@@ -126,14 +125,15 @@ class Topology:
 
     # ------------------------------------------------------------ routing
 
-    def route(self, exchange: str, routing_key: str, headers: Mapping[str, Any]) -> Route:
-        """Where the message goes; 404 if there is no such exchange."""
-        route = self._routes.get((exchange, routing_key))
+    def route(self, exchange: str, keys: tuple[str, ...], headers: Mapping[str, Any]) -> Route:
+        """Where a message with these routing keys goes; 404 if there is no such exchange."""
+        route = self._routes.get((exchange, keys))
         if route is None:
-            targets = tuple(self._targets(exchange, routing_key, headers))
-            route = Route(targets, tuple(target.queue.name for target in targets))
+            targets = tuple(self._targets(exchange, keys, headers))
+            names = tuple(target.queue.name for target in targets)
+            route = Route(Place("exchange", exchange), targets, names)
             if not self._looks_at_headers:
-                self._remember(exchange, routing_key, route)
+                self._remember(exchange, keys, route)
         return route
 
     @property
@@ -141,34 +141,42 @@ class Topology:
         """Whether an exchange may route the same key to different queues."""
         return any(isinstance(x, HeadersExchange) and x.bindings for x in self.exchanges.values())
 
-    def _remember(self, exchange: str, routing_key: str, route: Route) -> None:
+    def _remember(self, exchange: str, keys: tuple[str, ...], route: Route) -> None:
         if len(self._routes) >= MOST_ROUTES:
             self._routes.clear()
-        self._routes[exchange, routing_key] = route
+        self._routes[exchange, keys] = route
 
-    def _targets(self, exchange: str, routing_key: str, headers: Mapping[str, Any]) -> Iterator[Target]:
+    def _targets(self, exchange: str, keys: tuple[str, ...], headers: Mapping[str, Any]) -> Iterator[Target]:
         if exchange:
-            yield from self._walk(self.exchange(exchange), routing_key, headers)
-        elif routing_key in self.queues:
-            yield Target.of(self.queues[routing_key], [Binding("", routing_key, routing_key)])
+            yield from self._walk(self.exchange(exchange), keys, headers)
+            return
+        for key in dict.fromkeys(keys):
+            if key in self.queues:
+                yield Target.of(self.queues[key], [Binding("", key, key)])
 
-    def _walk(self, start: Exchange, routing_key: str, headers: Mapping[str, Any]) -> Iterator[Target]:
+    def _walk(self, start: Exchange, keys: tuple[str, ...], headers: Mapping[str, Any]) -> Iterator[Target]:
         """The queues behind an exchange and those it sends on to.
 
         Each exchange is visited once, so cycles end; each queue gets one copy, however many bindings lead
-        to it (TOP-8, E2E-1; rabbit_exchange:route1).
+        to it (TOP-8, E2E-1; rabbit_exchange:route1).  An exchange where nothing at all matches sends to its
+        alternate exchange (AE-1); a binding that leads nowhere does count as a match (AE-2).
         """
         led: dict[str, list[Binding]] = {}
         paths: dict[str, list[Binding]] = {start.name: []}
         waiting = [start]
         for exchange in waiting:
-            for binding in exchange.match(routing_key, headers):
-                way = [*paths[exchange.name], binding]
+            way = paths[exchange.name]
+            matching = exchange.match(keys, headers)
+            for binding in matching:
                 if not binding.to_exchange:
-                    led.setdefault(binding.destination, []).extend(way)
+                    led.setdefault(binding.destination, []).extend([*way, binding])
                 elif binding.destination not in paths:
-                    paths[binding.destination] = way
+                    paths[binding.destination] = [*way, binding]
                     waiting.append(self.exchanges[binding.destination])
+            alternate = exchange.options.alternate_exchange
+            if not matching and alternate in self.exchanges and alternate not in paths:
+                paths[alternate] = way
+                waiting.append(self.exchanges[alternate])
         for name, bindings in led.items():
             yield Target.of(self.queues[name], dict.fromkeys(bindings))
 

@@ -1,0 +1,149 @@
+"""The verbs of a client that sends: publish, confirms, transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import AccessRefused, NotImplementedByAMQP, PreconditionFailed
+from .guard import Guard, channel_verb
+from .model import Message, further_keys, parse_expiration
+from .replyto import REPLY_TO, reply_address, was_handed_out
+from .sessions import Transaction
+
+if TYPE_CHECKING:
+    from .sessions import Channel
+
+
+class Published(NamedTuple):
+    """What became of a message.
+
+    `queues` got a copy, `refused` were full and did not take it; `returned` says that it came back because
+    there was no queue at all.  `confirm` is the number under which the publisher hears of it, 0 without
+    confirms.
+    """
+
+    message: Message
+    queues: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    returned: bool = False
+    confirm: int = 0
+
+
+class Publishing(Guard):
+    """Messages in.  The first argument is the client's channel."""
+
+    @channel_verb
+    def basic_publish(
+        self,
+        channel: Channel,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        headers: dict[str, Any],
+        properties: dict[str, Any],
+        *,
+        mandatory: bool = False,
+        immediate: bool = False,
+    ) -> Published | None:
+        """Publish a message; `headers` and `properties` become the broker's and are not to be changed.
+
+        None within a transaction, where it is only noted.
+        """
+        if immediate:
+            raise NotImplementedByAMQP("immediate=true")
+        self._check_publish(channel, exchange, properties)
+        message = self._message(channel, exchange, routing_key, body, headers, properties)
+        if channel.transaction is not None:
+            channel.transaction.messages.append((message, mandatory))
+            return None
+        return self._publish(channel, message, mandatory=mandatory)
+
+    def _check_publish(self, channel: Channel, exchange: str, properties: dict[str, Any]) -> None:
+        """Refuse a missing or internal exchange (EX-5, EX-11) and a false name (U-13)."""
+        if exchange and self._moves.topology.exchange(exchange).options.internal:
+            raise AccessRefused(f"cannot publish to internal exchange '{exchange}' in vhost '/'")
+        user = properties.get("user_id")
+        if user is not None and user != channel.connection.user:
+            raise PreconditionFailed(
+                f"user_id property set to '{user}' but authenticated user was '{channel.connection.user}'"
+            )
+
+    def _message(
+        self,
+        channel: Channel,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        headers: dict[str, Any],
+        properties: dict[str, Any],
+    ) -> Message:
+        expiration = properties.get("expiration")
+        ttl = None if expiration is None else parse_expiration(expiration) / 1000
+        more = further_keys(headers) if headers else ()
+        if properties.get("reply_to") == REPLY_TO:
+            properties = {**properties, "reply_to": reply_address(self._moves, channel)}
+        if "BCC" in headers:
+            headers = {name: value for name, value in headers.items() if name != "BCC"}
+        number = self._moves.messages + 1
+        return Message(number, exchange, routing_key, body, headers, properties, ttl, more)
+
+    def _publish(self, channel: Channel, message: Message, *, mandatory: bool) -> Published:
+        moves = self._moves
+        route = moves.topology.route(message.exchange, message.keys, message.headers)
+        publisher = channel.connection.place
+        mandatory = mandatory and not was_handed_out(moves, message.routing_key)
+        refused = tuple(moves.publish(message, publisher, route, mandatory=mandatory))
+        confirm = 0
+        if channel.confirms is not None:
+            channel.confirms += 1
+            confirm = channel.confirms
+            moves.answer("nacked" if refused else "confirmed", message, publisher)
+        queues = route.queues
+        if refused:
+            queues = tuple(name for name in queues if name not in refused)
+        return Published(message, queues, refused, mandatory and not route.queues, confirm)
+
+    # ------------------------------------------------------------ confirms and transactions (CON)
+
+    @channel_verb
+    def confirm_select(self, channel: Channel) -> None:
+        """From now on the broker answers for each message published on this channel; again: no change."""
+        if channel.transaction is not None:
+            raise PreconditionFailed("cannot switch from tx to confirm mode")
+        if channel.confirms is None:
+            channel.confirms = 0
+
+    @channel_verb
+    def tx_select(self, channel: Channel) -> None:
+        """From now on messages and acknowledgements of this channel wait for `tx_commit`."""
+        if channel.confirms is not None:
+            raise PreconditionFailed("cannot switch from confirm to tx mode")
+        if channel.transaction is None:
+            channel.transaction = Transaction()
+
+    @channel_verb
+    def tx_commit(self, channel: Channel) -> list[Published]:
+        """Do what waits, messages before acknowledgements; returns what became of the messages."""
+        waiting = self._transaction(channel)
+        channel.transaction = Transaction()
+        done = [
+            self._publish(channel, message._replace(id=self._moves.messages + 1), mandatory=mandatory)
+            for message, mandatory in waiting.messages
+        ]
+        for settle in waiting.settlements:
+            settle()
+        return done
+
+    @channel_verb
+    def tx_rollback(self, channel: Channel) -> None:
+        """Forget what waits: messages were never published, and what was acknowledged is still unacked."""
+        self._transaction(channel)
+        channel.transaction = Transaction()
+        for delivery in channel.unacked.values():
+            delivery.settling = False
+
+    @staticmethod
+    def _transaction(channel: Channel) -> Transaction:
+        if channel.transaction is None:
+            raise PreconditionFailed("channel is not transactional", "Call tx_select first.")
+        return channel.transaction
