@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import kombu
 
@@ -15,7 +14,7 @@ from .engine.core import Due, Engine
 from .transport import BROKERS, Channel, register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from matplotlib.axes import Axes
 
@@ -30,6 +29,7 @@ _numbers = itertools.count(1)
 ENDLESS = 100_000
 
 Named = str | kombu.Exchange | kombu.Queue
+Entity = TypeVar("Entity", bound=kombu.Exchange | kombu.Queue)
 
 
 class Result(NamedTuple):
@@ -167,7 +167,7 @@ class Broker:
         channel.exchange_declare(
             name, type, durable=durable, auto_delete=auto_delete, arguments=args, internal=internal
         )
-        return self._exchange(name)(channel)
+        return _bound(self._lookup(name), channel)
 
     def queue(
         self,
@@ -201,10 +201,9 @@ class Broker:
             "x-overflow": overflow,
         }
         args.update((key, value) for key, value in given.items() if value is not None)
-        channel = self._on("declare")
         queue = kombu.Queue(
             name,
-            exchange=self._exchange(exchange),
+            exchange=self._lookup(exchange) if isinstance(exchange, str) and exchange else exchange or None,
             routing_key=routing_key,
             message_ttl=_seconds("message_ttl", message_ttl),
             expires=_seconds("expires", expires),
@@ -216,32 +215,28 @@ class Broker:
             durable=durable,
             binding_arguments=dict(binding_arguments or {}),
             queue_arguments=args,
-        )(channel)
+        )
+        queue = _bound(queue, self._on("declare"))
         queue.declare()
         return queue
 
-    def _exchange(self, exchange: Named | None) -> kombu.Exchange | None:
-        """The exchange to bind to; one given by its name is looked up, or raises NotFound."""
-        if not isinstance(exchange, str) or not exchange:
-            return exchange or None
-        view = self.snapshot().exchanges.get(exchange)
-        if view is None:
-            self._on("declare").exchange_declare(exchange, "direct", passive=True)
-            raise AssertionError("unreachable: the broker does not know the exchange")
-        options = view.options
+    def _lookup(self, name: str) -> kombu.Exchange:
+        """The exchange of that name as it was declared, or NotFound."""
+        self._on("declare").exchange_declare(name, "", passive=True)
+        options = self.snapshot().exchanges[name].options
         return kombu.Exchange(
-            exchange,
+            name,
             options.type,
             durable=options.durable,
             auto_delete=options.auto_delete,
             arguments=dict(options.arguments) or None,
-            passive=options.internal,
+            passive=options.internal,  # kombu does not know internal exchanges: it must not declare them anew
         )
 
     def declare(self, *entities: kombu.Exchange | kombu.Queue) -> None:
         """Declare kombu's own Exchange and Queue objects, as an application has them."""
         for entity in entities:
-            entity(self._on("declare")).declare()
+            _bound(entity, self._on("declare")).declare()
 
     def bind(
         self,
@@ -348,7 +343,7 @@ class Broker:
                 f"consumer-{next(self._tags)}",
                 no_ack=no_ack,
                 exclusive=exclusive,
-                callback=lambda message: callback(message.decode(), message),
+                callback=lambda message: callback(message.payload, message),
                 arguments={"x-priority": priority} if priority else None,
                 on_cancel=_ignore,
             )
@@ -369,7 +364,7 @@ class Broker:
                 self._client.drain_events(timeout=0 if count else timeout)
             except socket.timeout:  # noqa: UP041  (the name that kombu documents)
                 return count
-        msg = f"{limit} deliveries and no end: is a message requeued for ever?  Sending back is not a retry plan."
+        msg = f"{limit} deliveries and no end: is a message requeued for ever?  Requeueing is no retry plan."
         raise RuntimeError(msg)
 
     def peek(self, queue: Named) -> tables.Table[tables.CopyRow]:
@@ -378,21 +373,7 @@ class Broker:
         name = _name(queue)
         if name not in self.snapshot().queues:
             self._on("declare").queue_declare(name, passive=True)
-        rows = []
-        for copy, holder in self._engine.contents(name):
-            stored = copy.message
-            rows.append(
-                tables.CopyRow(
-                    stored.id,
-                    "ready" if holder is None else "unacked",
-                    stored.routing_key,
-                    stored.body[:80].decode("utf-8", "backslashreplace"),
-                    None if copy.expires is None else max(0.0, round(copy.expires - now, 3)),
-                    copy.redelivered,
-                    "" if holder is None else _holder(holder),
-                )
-            )
-        return tables.Table(f"messages in {name}", tables.CopyRow, rows)
+        return tables.copies(name, self._engine.contents(name), now)
 
     # ------------------------------------------------------------ time
 
@@ -445,78 +426,26 @@ class Broker:
     @property
     def queues(self) -> tables.Table[tables.QueueRow]:
         """All queues."""
-        snapshot = self.snapshot()
-        rows = [
-            tables.QueueRow(
-                name,
-                view.ready,
-                view.unacked,
-                sum(consumer.queue == name for consumer in snapshot.consumers.values()),
-                view.options.durable,
-                view.options.exclusive,
-                view.options.auto_delete,
-                dict(view.options.arguments),
-            )
-            for name, view in snapshot.queues.items()
-        ]
-        return tables.Table("queues", tables.QueueRow, rows)
+        return tables.queues(self.snapshot())
 
     @property
     def exchanges(self) -> tables.Table[tables.ExchangeRow]:
         """All exchanges, RabbitMQ's own included."""
-        rows = [
-            tables.ExchangeRow(
-                name,
-                view.options.type,
-                view.published,
-                view.lost,
-                view.returned,
-                view.options.durable,
-                view.options.auto_delete,
-                view.options.internal,
-                dict(view.options.arguments),
-            )
-            for name, view in self.snapshot().exchanges.items()
-        ]
-        return tables.Table("exchanges", tables.ExchangeRow, rows)
+        return tables.exchanges(self.snapshot())
 
     @property
     def bindings(self) -> tables.Table[tables.BindingRow]:
         """All bindings, and those of the default exchange that were used."""
-        rows = [
-            tables.BindingRow(
-                binding.source,
-                binding.destination,
-                "exchange" if binding.to_exchange else "queue",
-                binding.routing_key,
-                dict(binding.arguments),
-                taken,
-            )
-            for binding, taken in self.snapshot().bindings.items()
-        ]
-        return tables.Table("bindings", tables.BindingRow, rows)
+        return tables.bindings(self.snapshot())
 
     @property
     def consumers(self) -> tables.Table[tables.ConsumerRow]:
         """All consumers."""
-        rows = [
-            tables.ConsumerRow(
-                view.tag,
-                view.queue,
-                view.channel,
-                view.prefetch,
-                view.unacked,
-                view.no_ack,
-                view.priority,
-                view.exclusive,
-            )
-            for view in self.snapshot().consumers.values()
-        ]
-        return tables.Table("consumers", tables.ConsumerRow, rows)
+        return tables.consumers(self.snapshot())
 
     def draw(self, ax: Axes | None = None) -> Axes:
         """The routing graph, drawn on the matplotlib Axes `ax` or on a new figure."""
-        from . import figures
+        from . import figures  # noqa: PLC0415  (what draws is loaded when it is first used)
 
         return figures.draw(self.snapshot(), ax=ax)
 
@@ -527,7 +456,7 @@ class Broker:
 
         `x` is "time" (seconds) or "event" (serials); by default whichever shows more.
         """
-        from . import figures
+        from . import figures  # noqa: PLC0415  (as above)
 
         names = None if queues is None else [_name(queue) for queue in queues]
         return figures.plot_depth(self._engine.depths(), names, x=x, ax=ax)
@@ -536,23 +465,23 @@ class Broker:
         return f"<Broker {self.url} at {self.now:g} s: {self.ledger}>"
 
 
+def _bound(entity: Entity, channel: Channel) -> Entity:
+    """The entity on this channel."""
+    bound: Entity = entity(channel)  # type: ignore[arg-type, assignment]  # kombu's names are too narrow
+    return bound
+
+
 def _name(entity: Named) -> str:
     return entity if isinstance(entity, str) else str(entity.name)
 
 
 def _seconds(option: str, value: float | None) -> float | None:
     """A time that can be converted to milliseconds; the broker judges its size."""
-    if value is None or (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    ):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value is None or (is_number and math.isfinite(value)):
         return value
     msg = f"{option} is a number of seconds, not {value!r}"
     raise TypeError(msg)
-
-
-def _holder(delivery: Any) -> str:
-    consumer = delivery.consumer
-    return f"channel {delivery.channel.id}" if consumer is None else str(consumer.tag)
 
 
 def _ignore(*args: object) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+
+if TYPE_CHECKING:
+    from .engine.queues import Copy
+    from .engine.sessions import Delivery
+    from .engine.snapshot import Snapshot
 
 Row = TypeVar("Row", bound="tuple[Any, ...]")
 
@@ -80,7 +85,8 @@ def _text(value: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    align = ' style="text-align:right"' if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    align = ' style="text-align:right"' if is_number else ""
     return f"<td{align}><bdi>{escape(_text(value))}</bdi></td>"
 
 
@@ -149,3 +155,96 @@ class CopyRow(NamedTuple):
     ttl_left: float | None
     redelivered: int
     held_by: str
+
+
+def queues(snapshot: Snapshot) -> Table[QueueRow]:
+    """All queues."""
+    rows = [
+        QueueRow(
+            name,
+            view.ready,
+            view.unacked,
+            sum(consumer.queue == name for consumer in snapshot.consumers.values()),
+            view.options.durable,
+            view.options.exclusive,
+            view.options.auto_delete,
+            dict(view.options.arguments),
+        )
+        for name, view in snapshot.queues.items()
+    ]
+    return Table("queues", QueueRow, rows)
+
+
+def exchanges(snapshot: Snapshot) -> Table[ExchangeRow]:
+    """All exchanges, the default one once it was used."""
+    rows = [
+        ExchangeRow(
+            name,
+            view.options.type,
+            view.published,
+            view.lost,
+            view.returned,
+            view.options.durable,
+            view.options.auto_delete,
+            view.options.internal,
+            dict(view.options.arguments),
+        )
+        for name, view in snapshot.exchanges.items()
+    ]
+    return Table("exchanges", ExchangeRow, rows)
+
+
+def bindings(snapshot: Snapshot) -> Table[BindingRow]:
+    """All bindings, those of the default exchange once they were used."""
+    rows = [
+        BindingRow(
+            binding.source,
+            binding.destination,
+            "exchange" if binding.to_exchange else "queue",
+            binding.routing_key,
+            dict(binding.arguments),
+            taken,
+        )
+        for binding, taken in snapshot.bindings.items()
+    ]
+    return Table("bindings", BindingRow, rows)
+
+
+def consumers(snapshot: Snapshot) -> Table[ConsumerRow]:
+    """All consumers."""
+    rows = [
+        ConsumerRow(
+            view.tag,
+            view.queue,
+            view.channel,
+            view.prefetch,
+            view.unacked,
+            view.no_ack,
+            view.priority,
+            view.exclusive,
+        )
+        for view in snapshot.consumers.values()
+    ]
+    return Table("consumers", ConsumerRow, rows)
+
+
+def copies(queue: str, contents: list[tuple[Copy, Delivery | None]], now: float) -> Table[CopyRow]:
+    """What stands in a queue at the broker time `now`, head first."""
+    rows = [
+        CopyRow(
+            copy.message.id,
+            "ready" if holder is None else "unacked",
+            copy.message.routing_key,
+            copy.message.body[:80].decode("utf-8", "backslashreplace"),
+            None if copy.expires is None else max(0.0, round(copy.expires - now, 3)),
+            copy.redelivered,
+            "" if holder is None else _holder(holder),
+        )
+        for copy, holder in contents
+    ]
+    return Table(f"messages in {queue}", CopyRow, rows)
+
+
+def _holder(delivery: Delivery) -> str:
+    consumer = delivery.consumer
+    return f"channel {delivery.channel.id}" if consumer is None else consumer.tag

@@ -1,10 +1,20 @@
 """The model of the broker: standard library only, no kombu, no drawing, no threads.
 
-    errors, clock            know nothing
-    model                    values: messages, bindings, options with every x-argument parsed
-    routing, queues,         one exchange, one queue, one channel, one line of the log, one picture of the
-    sessions, history,       state: none of them knows the time, takes a lock or sees another broker
-    snapshot, replay, depth
-    topology                 which exchanges, queues and bindings there are, and where a message goes
-    core                     Engine: the verbs, the one lock, the heap of deadlines
+Its modules, each standing on those before it:
+
+    errors, clock                 what is refused; what time it is
+    model, events                 values: messages, bindings, options with every x-argument parsed; moves
+    routing, queues, sessions     one exchange; one queue; one channel with what it holds
+    topology, deadlines           where a message goes; what falls due
+    deadletter                    what a message looks like that died
+    ledger, snapshot, depth       pictures of the state
+    replay, history               from events to the state; everything that happened
+    copies, moves                 everything that can happen, done and recorded
+    repair                        after an interrupt
+    guard                         the one lock, and the way every verb goes
+    declaring, replyto,           the verbs
+    publishing, receiving
+    core                          Engine: all of it
+
+None but guard and clock knows the time or takes a lock.
 """

@@ -73,7 +73,10 @@ class Copies:
     def answer(self, kind: str, message: Message, publisher: Place) -> None:
         """Record what became of a message as such: it is lost, returned, confirmed or nacked."""
         exchange = Place("exchange", message.exchange)
-        door = Place(kind, message.exchange) if kind == "lost" else publisher._replace(kind=_DOOR_OF.get(kind, kind))
+        if kind == "lost":
+            door = Place("lost", message.exchange)
+        else:
+            door = Place("returned", publisher.name) if kind == "returned" else publisher
         reason = _why_unroutable(message) if kind in ("lost", "returned") else ""
         self.history.append((self.now, kind, message.id, 0, exchange, door, 0, 0, reason, None))
 
@@ -237,7 +240,7 @@ class Copies:
             queue.discard(queue.pop())
 
     def _shorten(self, queue: Queue) -> None:
-        """A queue over its limit drops from its head, which is its oldest, or its highest priority (L-2, P-6)."""
+        """A queue over its limit drops from its head: its oldest, or its highest priority (L-2, P-6)."""
         while queue.overflows():
             self._die(queue.first(), queue.place, "maxlen", Place("dropped", queue.name), "over the limit")
             queue.discard(queue.pop())
@@ -272,7 +275,8 @@ class Copies:
                 what=self.history.keep(letter.message),
             )
         else:
-            self._move(kind, copy, source, Place("dropped", queue.name), f"{why}; {_why_no_letter(letter.message)}")
+            door = Place("dropped", queue.name)
+            self._move(kind, copy, source, door, f"{why}; {self._why_no_letter(letter.message)}")
 
     def _post(self, copy: Copy, reason: str, cause: int) -> None:
         """A copy that a full queue refused is published to its dead-letter exchange (D-11)."""
@@ -282,13 +286,21 @@ class Copies:
             self.letters.append(letter)
 
     def _letter(self, copy: Copy, reason: str) -> Letter:
-        """The message after this death, and the queues it may go to; none if its exchange does not exist (D-2)."""
+        """The message after this death, and the queues it may go to: none without its exchange (D-2)."""
         queue = copy.queue
         message = dead_letter(copy.message, queue.name, queue.options, reason, self.epoch + self.now)
         if message.exchange and message.exchange not in self.topology.exchanges:
             return Letter(message, ())
         route = self.topology.route(message.exchange, message.keys, message.headers)
         return Letter(message, without_cycles(message, route.targets))
+
+    def _why_no_letter(self, message: Message) -> str:
+        where = f"dead-letter exchange '{message.exchange}'"
+        if message.exchange and message.exchange not in self.topology.exchanges:
+            return f"there is no {where}"
+        if self.topology.route(message.exchange, message.keys, message.headers).targets:
+            return "it would go round for ever"
+        return f"no queue behind {where}"
 
     def send_letters(self) -> None:
         """Publish the dead letters that wait, and those that they cause in turn, each at this moment."""
@@ -301,12 +313,5 @@ class Copies:
             self.letters.popleft()
 
 
-_DOOR_OF = {"confirmed": "publisher", "nacked": "publisher"}
-
-
 def _why_unroutable(message: Message) -> str:
     return "no binding" if message.exchange else "no such queue"
-
-
-def _why_no_letter(message: Message) -> str:
-    return f"no queue for the dead letter behind exchange '{message.exchange}'"

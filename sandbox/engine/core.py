@@ -40,7 +40,7 @@ class Engine(Publishing, Receiving):
 
     @verb
     def connect(self, name: str = "", user: str = "guest") -> Connection:
-        """A new client that logs in as `user`, called `name` in pictures, or `connection 1`, `connection 2` …"""
+        """A new client that logs in as `user`, and is called `name`, or `connection 1` and so on."""
         if not self.is_open:
             raise Closed("this broker is closed")
         number = self._moves.number("connection")
@@ -119,7 +119,7 @@ class Engine(Publishing, Receiving):
         return item
 
     def _wait(self, connection: Connection, patience: Patience) -> None:
-        """Sleep until something was sent to the connection, it was closed, or something may have fallen due."""
+        """Sleep until something was sent to the connection, it was closed, or something may be due."""
         with self._lock:
             if connection.is_open and not connection.outbox:
                 connection.waiting += 1
@@ -172,8 +172,9 @@ class Engine(Publishing, Receiving):
 
     def _manual_clock(self) -> ManualClock:
         if not isinstance(self.clock, ManualClock):
-            msg = "the wall clock moves by itself; for time by hand: sandbox.Broker(clock=sandbox.ManualClock())"
-            raise RuntimeError(msg)
+            raise RuntimeError(  # noqa: TRY004  (the call is right, for another broker)
+                "the wall clock moves by itself; for time by hand: Broker(clock=sandbox.ManualClock())"
+            )
         return self.clock
 
     # ------------------------------------------------------------ looking
@@ -190,6 +191,9 @@ class Engine(Publishing, Receiving):
 
     @verb
     def contents(self, queue: str, limit: int | None = None) -> list[tuple[Copy, Delivery | None]]:
-        """The copies in a queue, ready and unacked, in the order of their seats, each with who holds it."""
-        copies = sorted(self._moves.topology.queue(queue).copies.values(), key=lambda copy: copy.position)
+        """The copies in a queue, ready and unacked, head first, each with who holds it."""
+        copies = sorted(
+            self._moves.topology.queue(queue).copies.values(),
+            key=lambda copy: (-copy.priority, copy.position),
+        )
         return [(copy, copy.holder) for copy in copies[:limit]]

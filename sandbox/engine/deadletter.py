@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from .topology import Target
 
 #: Headers that the broker makes itself; what a client sent under these names is replaced (D-14).
-_MADE = tuple(f"x-{which}-death-{what}" for which in ("first", "last") for what in ("exchange", "queue", "reason"))
+_MADE = tuple(
+    f"x-{which}-death-{what}" for which in ("first", "last") for what in ("exchange", "queue", "reason")
+)
 
 
 def dead_letter(message: Message, queue: str, options: QueueOptions, reason: str, time: float) -> Message:

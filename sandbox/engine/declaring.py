@@ -57,7 +57,9 @@ class Declaring(Guard):
         if exchange is None:
             return
         if if_unused and exchange.bindings:
-            raise PreconditionFailed(f"exchange '{name}' in vhost '/' in use", "It has bindings: unbind them first.")
+            raise PreconditionFailed(
+                f"exchange '{name}' in vhost '/' in use", "It has bindings: unbind them first."
+            )
         self._moves.delete_exchange(name)
 
     @channel_verb
@@ -116,7 +118,7 @@ class Declaring(Guard):
     # ------------------------------------------------------------ queues
 
     @channel_verb
-    def queue_declare(  # noqa: PLR0913  (AMQP's parameters)
+    def queue_declare(
         self,
         channel: Channel,
         name: str = "",
@@ -160,9 +162,13 @@ class Declaring(Guard):
             return 0
         queue = self._queue(channel, name)
         if if_empty and queue.ready:
-            raise PreconditionFailed(f"queue '{name}' in vhost '/' not empty", "Purge it first, or let it be read.")
+            raise PreconditionFailed(
+                f"queue '{name}' in vhost '/' not empty", "Purge it first, or let it be read."
+            )
         if if_unused and queue.consumer_count:
-            raise PreconditionFailed(f"queue '{name}' in vhost '/' in use", "It has consumers: cancel them first.")
+            raise PreconditionFailed(
+                f"queue '{name}' in vhost '/' in use", "It has consumers: cancel them first."
+            )
         ready = queue.ready
         self._moves.delete_queue(queue, "deleted")
         return ready
@@ -180,8 +186,8 @@ class Declaring(Guard):
         foreign = queue.owner is not None and queue.owner is not channel.connection
         if foreign or (exclusive is not None and exclusive != queue.options.exclusive):
             raise ResourceLocked(
-                f"cannot obtain exclusive access to locked queue '{name}' in vhost '/'. It could be originally "
-                "declared on another connection or the exclusive property value does not match that of the "
+                f"cannot obtain exclusive access to locked queue '{name}' in vhost '/'. "
+                "It could be originally declared on another connection or the exclusive property value does not match that of the "
                 "original declaration.",
                 "An exclusive queue belongs to the connection that declared it.",
             )
@@ -203,7 +209,6 @@ class Declaring(Guard):
 def _refuse_reserved(noun: str, name: str) -> None:
     if name.startswith("amq."):
         raise AccessRefused(
-            f"{noun} name '{name}' contains reserved prefix 'amq.*'", "Names beginning with amq. are the broker's."
+            f"{noun} name '{name}' contains reserved prefix 'amq.*'",
+            "Names beginning with amq. are the broker's.",
         )
-
-

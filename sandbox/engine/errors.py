@@ -31,7 +31,7 @@ class BrokerError(Exception):
     code: ClassVar[int] = 0
     name: ClassVar[str] = ""
 
-    def __init__(self, text: str, help: str = "") -> None:  # noqa: A002  (the word for it)
+    def __init__(self, text: str, help: str = "") -> None:
         self.reply_text = f"{self.name} - {text}" if self.name else text
         super().__init__(self.reply_text)
         if help:

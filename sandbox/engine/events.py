@@ -23,8 +23,8 @@ The kinds, by what moves:
                  removed     ready or unacked -> removed    its queue was deleted
     nothing      exchange_declared, exchange_deleted, queue_declared, queue_deleted, bound, unbound,
                  connected, disconnected, channel_opened, channel_closed, prefetch_set,
-                 consumer_started, consumer_activated, consumer_cancelled, restarted; closing (a channel or connection) and deleting
-                 (a queue) stand before all that they cause
+                 consumer_started, consumer_activated, consumer_cancelled, restarted; closing (a channel
+                 or connection) and deleting (a queue) stand before all that they cause
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Place(NamedTuple):
     """Where a copy is.
 
     `kind` is publisher, exchange, ready, unacked, or one of the doors out: done, lost, returned, expired,
-    dropped, dead_lettered, refused, removed.  `name` is the publisher's, the exchange's or the queue's; `channel` and `consumer`
-    say who holds an unacked copy (no consumer: it was fetched by a get).
+    dropped, dead_lettered, refused, removed.  `name` is the publisher's, the exchange's or the queue's;
+    `channel` and `consumer` say who holds an unacked copy (no consumer: it was fetched by a get).
     """
 
     kind: str

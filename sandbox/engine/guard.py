@@ -134,7 +134,7 @@ class Guard:
         moves.now = now
 
     def _refuse(self, channel: Channel, error: BrokerError) -> None:
-        """What RabbitMQ does beside answering: a channel error closes the channel, a worse one the connection."""
+        """What RabbitMQ does beside answering: it closes the channel, or even the connection."""
         if isinstance(error, ChannelError):
             self._moves.close_channel(channel, error.reply_text)
             self._moves.open_channel(channel)
@@ -143,8 +143,9 @@ class Guard:
 
     def _closed(self, connection: Connection) -> Closed:
         """The error that says what is closed: the broker, the connection, or else the channel."""
-        what = "this broker" if not self.is_open else "the channel" if connection.is_open else "the connection"
-        return Closed(f"{what} is closed")
+        if not self.is_open:
+            return Closed("this broker is closed")
+        return Closed("the channel is closed" if connection.is_open else "the connection is closed")
 
 
 # ---------------------------------------------------------------- forks
@@ -165,7 +166,7 @@ class _ForkedLock:
 
 def _after_fork() -> None:
     for guard in _guards:
-        guard._lock = _ForkedLock()
+        guard._lock = _ForkedLock()  # noqa: SLF001  (the guard's own module)
 
 
 if hasattr(os, "register_at_fork"):

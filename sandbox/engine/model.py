@@ -95,7 +95,7 @@ def _shown(value: Any) -> str:
 
 
 class Death(NamedTuple):
-    """How many `times` a message died in one queue for one reason, and how it had been published the first time.
+    """How many `times` a message died in one queue for one reason, and how it was published the first time.
 
     `time` is Unix time in whole seconds; `expiration` is the property that the message had then.
     """
@@ -322,6 +322,7 @@ COMPARED = (
     "x-overflow",
     "x-single-active-consumer",
 )
+
 
 def _refuse_queue_type(what: str, queue_type: Any) -> None:
     if not isinstance(queue_type, str):

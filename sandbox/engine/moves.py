@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from .copies import Copies
 from .events import Place
-from .model import Binding
 from .sessions import Cancelled, Channel, Connection, Consumer
 from .snapshot import ConsumerView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .model import ExchangeOptions
+    from .model import Binding, ExchangeOptions
     from .queues import Queue
 
 
@@ -79,7 +78,9 @@ class Moves(Copies):
 
     def _remove_binding(self, binding: Binding, reason: str, cause: int) -> int:
         source = Place("exchange", binding.source)
-        serial = self.record("unbound", _end(binding), source=source, reason=reason, cause=cause, what=binding)
+        serial = self.record(
+            "unbound", _end(binding), source=source, reason=reason, cause=cause, what=binding
+        )
         self.topology.remove_binding(binding)
         return serial
 
@@ -208,7 +209,7 @@ class Moves(Copies):
     # ------------------------------------------------------------ restart
 
     def restart(self) -> None:
-        """All clients are gone, and all that was not to be kept: transient exchanges, queues and messages (U-12)."""
+        """All clients go, and with them transient exchanges, queues and messages (U-12)."""
         for connection in list(self.connections.values()):
             self.disconnect(connection, "the broker was restarted")
         serial = self.record("restarted", Place("broker"))

@@ -103,7 +103,7 @@ class Publishing(Guard):
             queues = tuple(name for name in queues if name not in refused)
         return Published(message, queues, refused, mandatory and not route.queues, confirm)
 
-    # ------------------------------------------------------------ confirms and transactions (CON)
+    # ------------------------------------------------------------ confirms and transactions
 
     @channel_verb
     def confirm_select(self, channel: Channel) -> None:

@@ -168,7 +168,7 @@ class Queue:
         if self.single_active not in consumers:
             self.single_active = None
 
-    # ------------------------------------------------------------ limits (L)
+    # ------------------------------------------------------------ limits
 
     def refuses(self, message: Message) -> bool:
         """Whether a queue that rejects what does not fit has no room for the message (L-5)."""
@@ -200,7 +200,7 @@ class Queue:
             return None
         return round(self.last_used + self.options.expires, 9)
 
-    # ------------------------------------------------------------ consumers (Q-5, Q-6, Q-8)
+    # ------------------------------------------------------------ consumers
 
     @property
     def consumer_count(self) -> int:

@@ -39,7 +39,7 @@ class Receiving(Declaring):
         return f"amq.ctag-{self._moves.number('consumer')}"
 
     @channel_verb
-    def basic_consume(  # noqa: PLR0913  (AMQP's parameters)
+    def basic_consume(
         self,
         channel: Channel,
         queue: str,
@@ -98,9 +98,15 @@ class Receiving(Declaring):
 
     @channel_verb
     def basic_nack(
-        self, channel: Channel, tag: int, *, multiple: bool = False, requeue: bool = True, word: str = "nacked"
+        self,
+        channel: Channel,
+        tag: int,
+        *,
+        multiple: bool = False,
+        requeue: bool = True,
+        word: str = "nacked",
     ) -> None:
-        """These messages go back to their seats, or away for good (R-2, R-8); `word` says so in the history."""
+        """These messages go back to their seats, or away for good (R-2, R-8); `word` is for the history."""
         deliveries = channel.outstanding(tag, multiple=multiple)
         move = self._moves.requeue if requeue else self._moves.reject
         self._settle_or_note(channel, deliveries, lambda: move(deliveries, word))

@@ -56,7 +56,7 @@ def _end_publish(moves: Moves, known: Replay) -> None:
 
 
 def _keep_known(moves: Moves, known: Replay) -> None:
-    """Drop exchanges, queues, bindings, connections, channels and consumers that the history does not know."""
+    """Drop what the history does not know: exchanges, queues, bindings, clients."""
     topology = moves.topology
     topology.exchanges = {n: x for n, x in topology.exchanges.items() if n in known.exchanges}
     topology.queues = {n: q for n, q in topology.queues.items() if n in known.queues}
@@ -121,12 +121,14 @@ def _is_under_way(delivery: Delivery) -> bool:
 
 
 def _finish_letters(moves: Moves) -> None:
-    """A dead letter that is recorded still goes to the queues that it has not reached; another never was one."""
+    """A dead letter that is recorded still goes where it has not been; another never was one."""
     events = moves.history.after(0)
     for letter in moves.letters:
         died = [e for e in events if e.kind == "dead_lettered" and e.what.deaths == letter.message.deaths]
         letter.cause = letter.cause or next((e.serial for e in died if e.message == letter.message.id), 0)
-        reached = {e.target.name for e in events if e.cause == letter.cause and e.copy and e.target is not None}
+        reached = {
+            e.target.name for e in events if e.cause == letter.cause and e.copy and e.target is not None
+        }
         letter.targets = tuple(t for t in letter.targets if letter.cause and t.queue.name not in reached)
 
 

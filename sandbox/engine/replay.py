@@ -247,7 +247,7 @@ class Replay:
     def _consumer_cancelled(self, place: Place, _what: Any) -> None:
         del self.consumers[place.channel, place.consumer]
 
-    _handlers = (
+    handlers = (
         _exchange_declared,
         _exchange_deleted,
         _queue_declared,
@@ -266,10 +266,11 @@ class Replay:
 
 
 _HANDLERS: dict[str, Callable[[Replay, Place, Any], None]] = {
-    handler.__name__.removeprefix("_"): handler for handler in Replay._handlers
+    handler.__name__.removeprefix("_"): handler for handler in Replay.handlers
 }
 
 _DEFAULT = ExchangeOptions("direct", durable=True)
+
 
 class _Exchange:
     """An exchange and its counts."""

@@ -29,7 +29,9 @@ def is_reply_queue(name: str) -> bool:
 def refuse_reply_queue(name: str) -> None:
     """Refuse what can be done to a queue, but not to this one: it is not there (DRT)."""
     if is_reply_queue(name):
-        raise NotFound(f"no queue '{name}' in vhost '/'", "Direct reply-to can be consumed and published to only.")
+        raise NotFound(
+            f"no queue '{name}' in vhost '/'", "Direct reply-to can be consumed and published to only."
+        )
 
 
 def open_reply_queue(moves: Moves, channel: Channel, *, no_ack: bool) -> Queue:

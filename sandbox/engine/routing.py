@@ -51,11 +51,11 @@ class DirectExchange(Exchange):
         super().__init__(name, options)
         self._by_key: dict[str, dict[Binding, None]] = {}
 
-    def add(self, binding: Binding) -> None:
+    def add(self, binding: Binding) -> None:  # noqa: D102  (as above)
         super().add(binding)
         self._by_key.setdefault(binding.routing_key, {})[binding] = None
 
-    def remove(self, binding: Binding) -> None:
+    def remove(self, binding: Binding) -> None:  # noqa: D102  (as above)
         super().remove(binding)
         del self._by_key[binding.routing_key][binding]
         if not self._by_key[binding.routing_key]:
@@ -87,6 +87,7 @@ class TopicExchange(Exchange):
         self._root = _Node()
 
     def check(self, binding: Binding) -> None:
+        """Refuse more than two `#` in one key (TOP-9)."""
         hashes = words(binding.routing_key).count("#")
         if hashes > self.MOST_HASHES:
             raise PreconditionFailed(
@@ -94,24 +95,24 @@ class TopicExchange(Exchange):
                 f"at most {self.MOST_HASHES} are allowed"
             )
 
-    def add(self, binding: Binding) -> None:
+    def add(self, binding: Binding) -> None:  # noqa: D102  (as above)
         super().add(binding)
         node = self._root
         for word in words(binding.routing_key):
             node = node.children.setdefault(word, _Node(is_hash=word == "#"))
         node.bindings[binding] = None
 
-    def remove(self, binding: Binding) -> None:
+    def remove(self, binding: Binding) -> None:  # noqa: D102  (as above)
         super().remove(binding)
         path = [self._root]
         pattern = words(binding.routing_key)
         for word in pattern:
             path.append(path[-1].children[word])
         del path[-1].bindings[binding]
-        for word, parent, node in zip(reversed(pattern), reversed(path[:-1]), reversed(path[1:]), strict=True):
-            if node.bindings or node.children:
+        for depth in range(len(pattern), 0, -1):
+            if path[depth].bindings or path[depth].children:
                 break
-            del parent.children[word]
+            del path[depth - 1].children[pattern[depth - 1]]
 
     def _matching(self, routing_key: str, headers: Mapping[str, Any]) -> Iterator[Binding]:  # noqa: ARG002
         here = _with_hashes([self._root])
@@ -169,6 +170,7 @@ class HeadersExchange(Exchange):
     MODES = ("all", "any", "all-with-x", "any-with-x")
 
     def check(self, binding: Binding) -> None:
+        """Refuse an unknown x-match (EX-20)."""
         if "x-match" not in binding.arguments:
             return
         mode = binding.arguments["x-match"]

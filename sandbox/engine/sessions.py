@@ -72,7 +72,18 @@ class Consumer:
     of a queue that can take a message, one with the highest `priority` gets it (Q-6).
     """
 
-    __slots__ = ("channel", "done", "exclusive", "held", "no_ack", "place", "prefetch", "priority", "queue", "tag")
+    __slots__ = (
+        "channel",
+        "done",
+        "exclusive",
+        "held",
+        "no_ack",
+        "place",
+        "prefetch",
+        "priority",
+        "queue",
+        "tag",
+    )
 
     def __init__(
         self,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  (dataclass fields)
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .ledger import Ledger
 from .model import Binding, ExchangeOptions, QueueOptions  # noqa: TC001  (dataclass fields)
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
 
 #: How many copies of a queue, from its head, a snapshot shows one by one.
 SEATS = 12
@@ -69,7 +71,8 @@ class ExchangeView:
 class ConsumerView:
     """A consumer, with how many copies it holds and the first `SEATS` of them.
 
-    `prefetch` 0 is no limit; `active` is False while it stands by for a single active one.  The queue of each held seat is the consumer's.
+    `prefetch` 0 is no limit; `active` is False while it stands by for a single active one.  The queue of
+    each held seat is the consumer's.
     """
 
     tag: str
@@ -129,4 +132,4 @@ class Snapshot:
     channels: Mapping[int, ChannelView]
     connections: Mapping[int, str]
     publishers: Mapping[str, PublisherView]
-    ledger: Ledger = Ledger()
+    ledger: Ledger
