@@ -83,6 +83,8 @@ class Queue:
         self.last_position = 0
         self.last_used = now
         self.timer: float | None = None  # the earliest deadline that the engine's heap has for this queue
+        #: Whether anything here can ever fall due.
+        self.is_timed = options.message_ttl is not None or options.expires is not None
         self.exists = True
         self.ready = 0  # copies that nobody holds
         self.ready_bytes = 0  # the bytes of their bodies
@@ -102,8 +104,11 @@ class Queue:
     def new_copy(self, number: int, message: Message, now: float) -> Copy:
         """A copy of the message with the next seat of this queue; not in it yet."""
         self.last_position += 1
+        expires = self._expiry_of(message, now)
+        if expires is not None:
+            self.is_timed = True
         priority = min(message.properties.get("priority", 0), self.options.max_priority or 0)
-        return Copy(number, message, self, self.last_position, self._expiry_of(message, now), priority)
+        return Copy(number, message, self, self.last_position, expires, priority)
 
     def _expiry_of(self, message: Message, now: float) -> float | None:
         """When a message that is enqueued now will expire: the smaller of its TTL and the queue's (TTL-3)."""
@@ -124,11 +129,17 @@ class Queue:
 
     def first(self) -> Copy:
         """The head of a queue in which something is ready."""
-        return next(lane for lane in self._lanes if lane.fresh or lane.returned).first()
+        return self._head_lane().first()
+
+    def _head_lane(self) -> Lane:
+        for lane in self._lanes:
+            if lane.fresh or lane.returned:
+                return lane
+        raise IndexError(f"nothing is ready in {self.name}")
 
     def pop(self) -> Copy:
         """Take the head out of the order; it stays in the queue until `discard`."""
-        copy = next(lane for lane in self._lanes if lane.fresh or lane.returned).pop()
+        copy = self._head_lane().pop()
         self.ready -= 1
         self.ready_bytes -= len(copy.message.body)
         return copy
@@ -148,7 +159,7 @@ class Queue:
 
     def has_expired(self, now: float) -> bool:
         """Whether the head has expired; behind a live head nothing does (TTL-4)."""
-        if not self.ready:
+        if not self.is_timed or not self.ready:
             return False
         expires = self.first().expires
         return expires is not None and expires <= now
@@ -188,6 +199,8 @@ class Queue:
 
     def next_deadline(self) -> float | None:
         """When something is due here next: the head expires, or the unused queue does."""
+        if not self.is_timed:
+            return None
         expiry = self.first().expires if self.ready else None
         idle = self.idle_deadline()
         if expiry is None or idle is None:
