@@ -461,6 +461,18 @@ class Broker:
         names = None if queues is None else [_name(queue) for queue in queues]
         return figures.plot_depth(self._engine.depths(), names, x=x, ax=ax)
 
+    def _repr_mimebundle_(self, **_wanted: object) -> dict[str, str]:
+        """The routing graph as a picture, and what it shows in words: a notebook shows one of the two."""
+        from . import figures  # noqa: PLC0415  (as above)
+
+        words = figures.describe(self.snapshot())
+        return {"text/html": self.draw()._repr_html_(), "text/plain": words}
+
+    def __str__(self) -> str:
+        from . import figures  # noqa: PLC0415  (as above)
+
+        return figures.describe(self.snapshot())
+
     def __repr__(self) -> str:
         return f"<Broker {self.url} at {self.now:g} s: {self.ledger}>"
 
