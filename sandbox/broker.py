@@ -459,7 +459,7 @@ class Broker:
         from . import figures  # noqa: PLC0415  (as above)
 
         names = None if queues is None else [_name(queue) for queue in queues]
-        return figures.plot_depth(self._engine.depths(), names, x=x, ax=ax)
+        return figures.plot_depth(self._engine.depths(), names, x, ax, now=self.snapshot())
 
     def _repr_mimebundle_(self, **_wanted: object) -> dict[str, str]:
         """The routing graph as a picture, and what it shows in words: a notebook shows one of the two."""

@@ -29,6 +29,13 @@ PREVIEW = 200
 ROW_BYTES = 300
 
 
+class Events(list[Event]):
+    """Events in order; printed, one line of words for each."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self)) or "no events"
+
+
 class History:
     """The log of one broker: read it, filter it, ask it for the state at a moment, subscribe to it.
 
@@ -74,23 +81,23 @@ class History:
             raise KeyError(serial)
         return Event(serial, *rows[index])
 
-    def after(self, serial: int, until: int | None = None) -> list[Event]:
+    def after(self, serial: int, until: int | None = None) -> Events:
         """The remembered events after `serial`, to the event `until` (None: to the newest)."""
         base, rows = self._log
         first = max(serial, base.serial) + 1
-        return [Event(first + i, *row) for i, row in enumerate(_between(base, rows, serial, until))]
+        return Events(Event(first + i, *row) for i, row in enumerate(_between(base, rows, serial, until)))
 
     def filter(
         self, *, kind: str | None = None, message: int | None = None, queue: str | None = None
-    ) -> list[Event]:
+    ) -> Events:
         """The remembered events of one kind, about one message, or through one queue; all given must hold."""
-        return [
+        return Events(
             event
             for event in self
             if (kind is None or event.kind == kind)
             and (message is None or event.message == message)
             and (queue is None or _concerns(event, queue))
-        ]
+        )
 
     def at(self, serial: int) -> Snapshot:
         """The state after the event `serial`; KeyError if it is forgotten or yet to come."""

@@ -33,6 +33,8 @@ class Ledger(NamedTuple):
         return self.published == sum(self[1:5]) and self.copies == sum(self[6:])
 
     def __str__(self) -> str:
+        if not self.published:
+            return "nothing published yet"
         messages = _terms(self, ("routed", "returned", "lost", "on_its_way"))
         copies = _terms(self, self._fields[6:])
         noun = "copy" if self.copies == 1 else "copies"
