@@ -111,7 +111,8 @@ class Guard:
         if moves.deadlines.may_be_due(now):
             self._play_until(now)
         while self.dropped:
-            moves.disconnect(self.dropped[0], "the client's Connection was garbage-collected")
+            if self.dropped[0].is_open:
+                moves.disconnect(self.dropped[0], "the client's Connection was garbage-collected")
             self.dropped.popleft()
         self.history.trim()
 
