@@ -173,7 +173,8 @@ class Engine(Publishing, Receiving):
     def _manual_clock(self) -> ManualClock:
         if not isinstance(self.clock, ManualClock):
             raise RuntimeError(  # noqa: TRY004  (the call is right, for another broker)
-                "the wall clock moves by itself; for time by hand: Broker(clock=sandbox.ManualClock())"
+                "the wall clock moves by itself; "
+                "for time by hand: sandbox.Broker(clock=sandbox.ManualClock())"
             )
         return self.clock
 

@@ -127,6 +127,10 @@ class Queue:
         self.ready += 1
         self.ready_bytes += len(copy.message.body)
 
+    def head(self) -> Copy | None:
+        """The ready copy that is next, if there is one."""
+        return self.first() if self.ready else None
+
     def first(self) -> Copy:
         """The head of a queue in which something is ready."""
         return self._head_lane().first()

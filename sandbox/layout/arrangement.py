@@ -6,22 +6,28 @@ Units are px; x runs to the right and y down.  Everything is a plain value, read
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._order import Order
-from ._parts import LINE, NOTE, graph_of
-from ._routes import BRACKET, Routes
-from ._rows import Rows
-from ._words import width_of
+from .order import Order
+from .parts import NOTE, graph_of
+from .routes import BRACKET, Routes
+from .rows import Rows
+from .words import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._parts import Graph, Link, Part
-    from .engine.snapshot import Snapshot
+    from sandbox.engine.snapshot import Snapshot
+
+    from .parts import Link, Part
 
 #: The empty border around a graph.
 MARGIN = 24
+
+KEY_INDENT = 11  # from the end of a key to the end of its run
+KEY_LIFT = 5  # from its baseline to the line
 
 
 class Point(NamedTuple):
@@ -101,34 +107,47 @@ class Layout:
 def arrange(snapshot: Snapshot, previous: Layout | None = None) -> Layout:
     """The layout of a snapshot's routing graph.
 
-    With a `previous` layout, what stood there keeps its order, so that the picture does not jump.
+    With a `previous` layout, what stood there keeps its order, and lanes do not become narrower, so that
+    the picture does not jump.
     """
-    graph = graph_of(snapshot)
-    order = Order(graph, [node.id for node in previous.nodes] if previous else ())
+    earlier = previous.nodes if previous else ()
+    lane = max((node.width for node in earlier if node.kind == "queue"), default=0)
+    graph = graph_of(snapshot, narrowest_lane=lane)
+    order = Order(graph, previous=[node.id for node in earlier])
     rows = Rows(graph, order, MARGIN)
     routes = Routes(graph, order, rows, MARGIN)
     parts = [graph.parts[slot] for slots in order.layers for slot in slots if isinstance(slot, str)]
-    nodes = [*map(_node, parts), *_channels(graph, routes.right + BRACKET)]
+    nodes = [*map(_node, parts), *_channels(parts, routes.right + BRACKET)]
     width = max([routes.right, *(_text_right(node) for node in nodes)]) + MARGIN
     edges = tuple(_edge(link, routes) for link in graph.links)
-    return Layout(round(width, 1), round(rows.bottom + MARGIN, 1), tuple(nodes), edges)
+    return Layout(ceil(width), ceil(rows.bottom + MARGIN), tuple(nodes), edges)
 
 
 def _node(part: Part) -> Node:
-    x, y = round(part.x, 1), round(part.y - part.height / 2, 1)
-    on_own_line = part.kind == "queue" and bool(part.chips) and part.has_chip_line
-    size = round(part.width, 1), part.height
-    return Node(part.id, part.kind, part.name, part.label, x, y, *size, part.channel, part.chips, on_own_line)
+    return Node(
+        part.id,
+        part.kind,
+        part.name,
+        part.label,
+        x=round(part.x, 1),
+        y=round(part.y - part.height / 2, 1),
+        width=round(part.width, 1),
+        height=part.height,
+        channel=part.channel,
+        chips=part.chips,
+        chips_below=part.has_chip_line,
+    )
 
 
-def _channels(graph: Graph, x: float) -> Iterator[Node]:
+def _channels(parts: list[Part], x: float) -> Iterator[Node]:
     """A bracket beside all that shares a channel."""
     members: dict[int, list[Part]] = {}
-    for part in graph.of("consumer", "hand"):
-        members.setdefault(part.channel, []).append(part)
-    for channel, parts in members.items():
-        top = min(part.y - part.height / 2 for part in parts)
-        height = max(part.y + part.height / 2 for part in parts) - top
+    for part in parts:
+        if part.kind in ("consumer", "hand"):
+            members.setdefault(part.channel, []).append(part)
+    for channel, group in members.items():
+        top = min(part.y - part.height / 2 for part in group)
+        height = max(part.y + part.height / 2 for part in group) - top
         name = str(channel)
         yield Node(f"channel:{name}", "channel", name, f"ch {name}", round(x, 1), top, 6, height, channel)
 
@@ -139,19 +158,19 @@ def _text_right(node: Node) -> float:
 
 def _edge(link: Link, routes: Routes) -> Edge:
     points = tuple(Point(*point) for point in routes.corners(link))
-    key_at = arrow_at = None
     end_x, end_y = routes.key_end(link)
-    if link.key:
-        key_at = Point(round(end_x - 11, 1), end_y - 4)
-    if link.kind == "binding" and link.target.kind == "exchange":
-        arrow_at = _middle(points)
-    return Edge(
-        link.kind, link.source.id, link.target.id, points, link.bindings, link.key, key_at, arrow_at, link.back
-    )
+    key_at = Point(round(end_x - KEY_INDENT, 1), end_y - KEY_LIFT) if link.key else None
+    arrow_at = None
+    if link.back:
+        arrow_at = _middle(points[2:4], points[2].x)
+    elif link.kind == "binding" and link.target.kind == "exchange":
+        arrow_at = _middle(points, key_at.x - width_of(link.key, NOTE) if key_at else end_x)
+    ends = link.source.id, link.target.id
+    return Edge(link.kind, *ends, points, link.bindings, link.key, key_at, arrow_at, link.back)
 
 
-def _middle(points: tuple[Point, ...]) -> Point:
-    """The middle of the longest flat run."""
-    runs = zip(points, points[1:], strict=False)
-    a, b = max((run for run in runs if run[0].y == run[1].y), key=lambda run: abs(run[0].x - run[1].x))
-    return Point(round((a.x + b.x) / 2, 1), a.y)
+def _middle(points: tuple[Point, ...], end: float) -> Point:
+    """The middle of the longest flat run, where the last one lasts only to its key, or the `end`."""
+    runs = [(a.x, min(b.x, end), a.y) for a, b in pairwise(points) if a.y == b.y and a.x <= end]
+    a, b, y = max(runs, key=lambda run: abs(run[1] - run[0]))
+    return Point(round((a + b) / 2, 1), y)

@@ -10,17 +10,16 @@ from itertools import accumulate, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ._order import slot_of
-from ._parts import KEY_LINE, LINE
+from .order import slot_of
+from .parts import KEY_LINE, LINE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from ._order import Order, Slot
-    from ._parts import Graph, Link, Part
+    from .order import Order, Slot
+    from .parts import Graph, Link, Part
 
 GAP = 16  # between the texts of one part and those of the next
-CHANNEL_GAP = 12  # more of it between two channels
 PASSING = 5  # what a line that passes through a layer needs on either side
 PASSING_GAP = 4  # between two of those
 TOP_GAP = 12  # between the highest part and the lowest line that runs over all parts
@@ -61,23 +60,27 @@ class Rows:
         return max(part.height / 2 + part.above, half + key), max(part.height / 2 + part.below, half + 2)
 
     def _make_room_for_consumers(self, graph: Graph) -> None:
-        """A queue's row is as high as all its consumers, so that each can stand level with its queue."""
-        wanted: dict[str, float] = defaultdict(float)
+        """A queue's row is as high as all its consumers, so that each can stand level with its queue.
+
+        One without consumers is as high as if it had one, for the sake of even rows.
+        """
+        wanted: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for part in graph.of("consumer", "hand"):
-            wanted[part.near] += sum(self._extents[part.id]) + GAP + CHANNEL_GAP
-        for queue, height in wanted.items():
-            if queue in self._extents:
-                up, down = self._extents[queue]
-                half = (height - GAP) / 2
-                self._extents[queue] = max(up, half), max(down, half)
+            wanted[part.near].append(self._extents[part.id])
+        single = [extents[0] for extents in wanted.values()][:1]
+        for queue in graph.of("queue"):
+            needs = wanted.get(queue.id, single)
+            up, down = self._extents[queue.id]
+            more = (len(needs) - 1) * (sum(needs[0]) + GAP) / 2 if needs else 0
+            for need in needs:
+                up, down = max(up, need[0] + more), max(down, need[1] + more)
+            self._extents[queue.id] = up, down
 
     def _gaps(self, slots: Sequence[Slot]) -> list[float]:
         """From the middle of each slot to the middle of the next one, at least."""
         return [self._extents[a][1] + self._gap(a, b) + self._extents[b][0] for a, b in pairwise(slots)]
 
     def _gap(self, a: Slot, b: Slot) -> float:
-        if isinstance(a, str) and isinstance(b, str):
-            return GAP + CHANNEL_GAP * (self._parts[a].channel != self._parts[b].channel)
         return GAP if isinstance(a, str) or isinstance(b, str) else PASSING_GAP
 
     # ------------------------------------------------------------ placing
@@ -99,22 +102,25 @@ class Rows:
                 self.port[link] = height + (index - (len(lines) - 1) / 2) * KEY_LINE
 
     def _wish(self, slot: Slot, layer: int) -> float | None:
-        """The middle of where the lines of this slot lead to, in the next layer."""
+        """The middle of where the lines of this slot lead to, in the next layer; a target counts once."""
         source = self._parts[slot if isinstance(slot, str) else slot[0]]
-        ends = self.exits(source, layer)
-        return median(ends) if ends else None
+        ends: dict[str, list[float]] = defaultdict(list)
+        for target, height in self._arrivals(source, layer):
+            ends[target].append(height)
+        return median(map(median, ends.values())) if ends else None
 
     def exits(self, source: Part, layer: int) -> list[float]:
         """Where the lines of a source, coming from `layer`, arrive in the next one."""
-        ends = []
+        return [height for _, height in self._arrivals(source, layer)]
+
+    def _arrivals(self, source: Part, layer: int) -> Iterator[tuple[str, float]]:
         goes_on = False
         for link in self._links[source.id]:
-            if not link.back and link.target.layer > layer:
-                if link.target.layer == layer + 1:
-                    ends.append(self.port[link])
-                else:
-                    goes_on = True
-        return [*ends, self.height[slot_of(source, layer + 1)]] if goes_on else ends
+            if not link.back and link.target.layer == layer + 1:
+                yield link.target.id, self.port[link]
+            goes_on = goes_on or (not link.back and link.target.layer > layer + 1)
+        if goes_on:
+            yield "", self.height[slot_of(source, layer + 1)]
 
     def _place_backward_lines(self, graph: Graph) -> None:
         highest = min((self.height[slot] - up for slot, (up, _) in self._extents.items()), default=0)
@@ -125,7 +131,9 @@ class Rows:
 
     def _shift(self, margin: float) -> None:
         """Move everything so that the highest part or line stands `margin` below the top."""
-        ends = [(self.height[slot] - up, self.height[slot] + down) for slot, (up, down) in self._extents.items()]
+        ends = [
+            (self.height[slot] - up, self.height[slot] + down) for slot, (up, down) in self._extents.items()
+        ]
         highest = min([*(up for up, _ in ends), *self.top.values()], default=0)
         shift = margin - highest
         self.bottom = max((down for _, down in ends), default=0) + shift

@@ -60,7 +60,7 @@ def _foreign(char: str) -> int:
     """The width of a character outside ASCII; the widest letters of an alphabet are wider than their em."""
     if combining(char):
         return 0
-    return 105 if east_asian_width(char) in "WF" or char in "…�" else 96
+    return 110 if east_asian_width(char) in "WF" or char in "…�" else 96
 
 
 def shown(name: str) -> str:
@@ -105,9 +105,9 @@ def counted(number: int, noun: str) -> str:
     >>> counted(1, "copy"), counted(1200, "message")
     ('1 copy', '1,200 messages')
     """
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:

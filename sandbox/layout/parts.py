@@ -9,14 +9,15 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ._words import label, seconds, shown, width_of
-from .engine.snapshot import SEATS
+from sandbox.engine.snapshot import SEATS
+
+from .words import label, seconds, shown, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .engine.model import Binding, QueueOptions
-    from .engine.snapshot import (
+    from sandbox.engine.model import Binding, QueueOptions
+    from sandbox.engine.snapshot import (
         ChannelView,
         ConsumerView,
         ExchangeView,
@@ -41,10 +42,12 @@ EXCHANGE_WIDTH = 112
 SLANT = 13  # of a hexagon's sides
 PILL_HEIGHT = 28
 LOST = 58  # the token that fell below an exchange, and its note
+PALM = 24  # the hand that holds what was fetched by get
 MOST_SOCKETS = 8  # a consumer that may hold more shows the first copies, and a number
+FEW = 7  # copies, for which every lane has room
 AT_THE_HEAD = 5  # how many copies stand before a bar with the exact number of the rest
 BAR = 2 * SEAT
-KEY_LINE = 16  # from one key to the next, where several lines end on one part
+KEY_LINE = 18  # from one key to the next, where several lines end on one part
 MOST_LINES = 6  # between one exchange and one destination; the others are folded
 
 
@@ -77,6 +80,11 @@ class Part:
     def right(self) -> float:
         """The body's right side."""
         return self.x + self.width
+
+    @property
+    def has_chip_line(self) -> bool:
+        """Whether the chips have a line of their own between the name and the lane."""
+        return bool(self.chips) and self.above > HEAD
 
 
 @dataclass(eq=False)
@@ -111,25 +119,32 @@ class Graph:
         return self.parts.get(f"{kind}:{name}")
 
 
-def graph_of(snapshot: Snapshot) -> Graph:
-    """Everything of the snapshot that is drawn."""
+def graph_of(snapshot: Snapshot, narrowest_lane: float = 0) -> Graph:
+    """Everything of the snapshot that is drawn; its lanes are no narrower than that."""
     graph = Graph()
-    for part in _parts(snapshot):
+    for part in _parts(snapshot, max(narrowest_lane, lane_width(snapshot))):
         graph.parts[part.id] = part
     graph.links = [*_publishes(snapshot, graph), *_bindings(snapshot, graph), *_consumes(snapshot, graph)]
     return graph
 
 
-def _parts(snapshot: Snapshot) -> Iterator[Part]:
-    used = {name for b in snapshot.bindings for name in (b.source, b.destination if b.to_exchange else "amq.")}
-    lane = lane_width(snapshot)
+def _parts(snapshot: Snapshot, lane: float) -> Iterator[Part]:
     yield from map(_publisher, snapshot.publishers.values())
-    for exchange in snapshot.exchanges.values():
-        if exchange.published or exchange.name in used or not _is_system(exchange.name):
-            yield _exchange(exchange)
+    yield from map(_exchange, visible_exchanges(snapshot))
     yield from (_queue(queue, lane) for queue in snapshot.queues.values())
     yield from map(_consumer, snapshot.consumers.values())
     yield from (_hand(channel) for channel in snapshot.channels.values() if channel.fetched)
+
+
+def visible_exchanges(snapshot: Snapshot) -> list[ExchangeView]:
+    """All exchanges but those that every broker has and this one does not use."""
+    bindings = snapshot.bindings
+    used = {binding.source for binding in bindings} | {b.destination for b in bindings if b.to_exchange}
+    return [
+        exchange
+        for exchange in snapshot.exchanges.values()
+        if exchange.published or exchange.name in used or not _is_system(exchange.name)
+    ]
 
 
 def _is_system(exchange: str) -> bool:
@@ -183,10 +198,11 @@ def queue_counts(queue: QueueView) -> str:
 
 
 def lane_width(snapshot: Snapshot) -> float:
-    """The width of all lanes: room for 7 copies, or for `SEATS` once a queue has more, and for each head."""
-    deepest = max((queue.ready + queue.unacked for queue in snapshot.queues.values()), default=0)
-    seats = SEATS if deepest > AT_THE_HEAD + 2 else AT_THE_HEAD + 2
-    return max([seats * SEAT, *(_head_width(queue) for queue in snapshot.queues.values())])
+    """The width of all lanes: room for the copies that are shown one by one, and for each head."""
+    queues = snapshot.queues.values()
+    copies = (queue.ready + queue.unacked for queue in queues)
+    seats = SEATS if any(FEW < count <= SEATS for count in copies) else FEW
+    return max([seats * SEAT, *map(_head_width, queues), *map(_rest_width, queues)])
 
 
 def _head_width(queue: QueueView) -> float:
@@ -195,21 +211,38 @@ def _head_width(queue: QueueView) -> float:
     return names + chips if names + chips <= LONGEST_HEAD else max(names, chips)
 
 
+def rest_in_lane(queue: QueueView) -> list[tuple[str, bool]]:
+    """The bars behind the first copies of a long queue: how many more, and whether those are unacked."""
+    copies = queue.ready + queue.unacked
+    if copies <= SEATS:
+        return []
+    unacked = queue.unacked - sum(seat.unacked for seat in queue.seats[:AT_THE_HEAD])
+    counts = ((unacked, True), (copies - AT_THE_HEAD - unacked, False))
+    return [(f"+{count:,}", is_unacked) for count, is_unacked in counts if count]
+
+
+def _rest_width(queue: QueueView) -> float:
+    bars = rest_in_lane(queue)
+    return (
+        AT_THE_HEAD * SEAT
+        + 12
+        + len(bars) * max((width_of(text, NOTE, bold=True) + 14 for text, _ in bars), default=0)
+    )
+
+
 def _names_width(queue: QueueView) -> float:
     # The counts have room to grow, so that the lanes do not widen with every message.
     counts = max(width_of(text, NOTE) for text in (queue_counts(queue), "88 ready + 8 unacked"))
     return width_of(label(queue.name), NAME, bold=True) + 16 + counts
 
 
-def chips_of(options: QueueOptions) -> tuple[str, ...]:
-    """What a queue was declared with, in few words: up to three, then how many more."""
-    chips = []
-    if options.message_ttl is not None:
-        chips.append(f"TTL {seconds(options.message_ttl)}")
-    if options.expires is not None:
-        chips.append(f"expires {seconds(options.expires)}")
-    chips += [word for word, is_set in (("exclusive", options.exclusive), ("auto-delete", options.auto_delete)) if is_set]
-    return (*chips[:3], f"+{len(chips) - 3}") if len(chips) > 3 else tuple(chips)
+def chips_of(options: QueueOptions, most: int = 3) -> tuple[str, ...]:
+    """What a queue was declared with, in few words: the first ones, then how many more."""
+    times = (("TTL", options.message_ttl), ("expires", options.expires))
+    chips = [f"{word} {seconds(time)}" for word, time in times if time is not None]
+    flags = (("exclusive", options.exclusive), ("auto-delete", options.auto_delete))
+    chips += [word for word, is_set in flags if is_set]
+    return (*chips[:most], f"+{len(chips) - most}") if len(chips) > most else tuple(chips)
 
 
 def chip_width(chip: str) -> float:
@@ -224,7 +257,9 @@ def chips_width(chips: tuple[str, ...]) -> float:
 
 def _queue(queue: QueueView, lane: float) -> Part:
     chips = chips_of(queue.options)
-    part = Part(f"queue:{queue.name}", "queue", queue.name, label(queue.name), lane, LANE_HEIGHT, HEAD, chips=chips)
+    part = Part(
+        f"queue:{queue.name}", "queue", queue.name, label(queue.name), lane, LANE_HEIGHT, HEAD, chips=chips
+    )
     if _names_width(queue) + chips_width(chips) > lane:
         part.above += CHIP_LINE
     return part
@@ -276,9 +311,9 @@ def hand_status(channel: ChannelView) -> str:
 
 
 def _hand(channel: ChannelView) -> Part:
-    width = min(len(channel.fetched), MOST_SOCKETS) * SEAT + 8
+    width = PALM + min(len(channel.fetched), MOST_SOCKETS) * SEAT + 8
     if len(channel.fetched) > MOST_SOCKETS:
-        width = AT_THE_HEAD * SEAT + 8 + BAR
+        width = PALM + AT_THE_HEAD * SEAT + 8 + BAR
     note = width_of(hand_status(channel), NOTE)
     part = Part(f"hand:{channel.id}", "hand", "", "get", width, LANE_HEIGHT, HEAD, STATUS, note)
     part.channel, part.near = channel.id, f"queue:{channel.fetched[0][0]}"
@@ -318,16 +353,20 @@ def _lines(source: Part, target: Part, keys: list[tuple[int, str]]) -> Iterator[
         yield Link("binding", source, target, f"+{len(rest)} more", tuple(index for index, _ in rest))
 
 
-def key_of(binding: Binding, exchange_type: str) -> str:
-    """What decides whether this binding is taken; empty if its key means nothing, or is the queue's name."""
+def key_of(binding: Binding, exchange_type: str, *, cut: bool = True) -> str:
+    """What decides whether this binding is taken; empty if its key means nothing, or is the queue's name.
+
+    With `cut`, as short as in a picture, where of a headers binding only the first pair stands.
+    """
     if not binding.source or exchange_type == "fanout":
         return ""
+    show = label if cut else shown
     if exchange_type != "headers":
-        return label(binding.routing_key) or '""'
+        return show(binding.routing_key) or '""'
     pairs = [f"{key}={value}" for key, value in binding.arguments.items() if not key.startswith("x-")]
-    words = [str(binding.arguments.get("x-match", "all")), *pairs[:1]]
-    more = f" +{len(pairs) - 1}" if len(pairs) > 1 else ""
-    return label(" ".join(words)) + more
+    first = pairs[:1] if cut else pairs
+    more = f" +{len(pairs) - len(first)}" if len(pairs) > len(first) else ""
+    return show(" ".join([str(binding.arguments.get("x-match", "all")), *first])) + more
 
 
 def _consumes(snapshot: Snapshot, graph: Graph) -> Iterator[Link]:

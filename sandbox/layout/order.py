@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._parts import Graph, Link, Part
+    from .parts import Graph, Link, Part
 
 Slot = str | tuple[str, int]
 
@@ -39,7 +39,7 @@ class Order:
             self.layers = [_kept(slots, known, _neighbours(pairs)) for slots in self.layers]
         else:
             self.layers = _least_crossing(self.layers, pairs)
-        self.layers.append(_consumers(graph, self.layers[-1]))
+        self.layers.append(_consumers(graph, self.layers[-1], known))
         self.rank = {slot: index for slots in self.layers for index, slot in enumerate(slots)}
 
 
@@ -179,9 +179,7 @@ def _means(lines: list[tuple[Slot, Slot]], rank: dict[Slot, int], *, forward: bo
 
 def _crossings(layers: list[list[Slot]], pairs: dict[int, list[tuple[Slot, Slot]]]) -> int:
     """How many pairs of lines cross."""
-    return sum(
-        _inversions(lines, layers[layer], layers[layer + 1]) for layer, lines in pairs.items()
-    )
+    return sum(_inversions(lines, layers[layer], layers[layer + 1]) for layer, lines in pairs.items())
 
 
 def _inversions(lines: list[tuple[Slot, Slot]], left: list[Slot], right: list[Slot]) -> int:
@@ -223,11 +221,17 @@ def _kept(slots: list[Slot], known: dict[str, int], neighbours: dict[Slot, set[S
 # ---------------------------------------------------------------- consumers
 
 
-def _consumers(graph: Graph, queues: list[Slot]) -> list[Slot]:
+def _consumers(graph: Graph, queues: list[Slot], known: dict[str, int]) -> list[Slot]:
     """Consumers and hands, those of one channel together, in the order of their queues."""
     rank = {slot: place for place, slot in enumerate(queues)}
-    channels: dict[int, list[tuple[int, Slot]]] = defaultdict(list)
+    members: dict[Slot, list[tuple[int, Slot]]] = defaultdict(list)
+    neighbours: dict[Slot, set[Slot]] = defaultdict(set)
     for part in graph.of("consumer", "hand"):
-        channels[part.channel].append((rank.get(part.near, len(rank)), part.id))
-    groups = sorted(channels.values(), key=lambda group: sum(place for place, _ in group) / len(group))
-    return [slot for group in groups for _, slot in sorted(group, key=lambda member: member[0])]
+        channel = f"channel:{part.channel}"
+        members[channel].append((rank.get(part.near, len(rank)), part.id))
+        neighbours[channel].add(part.near)
+    means = {channel: sum(place for place, _ in found) / len(found) for channel, found in members.items()}
+    channels = sorted(members, key=lambda channel: means[channel])
+    if any(channel in known for channel in channels):
+        channels = _kept(channels, known, neighbours)
+    return [slot for channel in channels for _, slot in sorted(members[channel], key=lambda found: found[0])]
