@@ -45,7 +45,7 @@ from .transport import UnknownBroker
 
 __version__ = _version("kombu-sandbox")
 
-__all__ = [
+__all__ = [  # noqa: RUF022  (grouped by what they are for)
     # the broker and its time
     "Broker",
     "ManualClock",

@@ -465,8 +465,11 @@ class Broker:
         """The routing graph as a picture, and what it shows in words: a notebook shows one of the two."""
         from . import figures  # noqa: PLC0415  (as above)
 
-        words = figures.describe(self.snapshot())
-        return {"text/html": self.draw()._repr_html_(), "text/plain": words}
+        snapshot = self.snapshot()
+        words = figures.describe(snapshot)
+        figure = figures.draw(snapshot).get_figure(root=True)
+        assert figure is not None  # it was made with the axes
+        return {"text/html": figures.to_html(figure, words), "text/plain": words}
 
     def __str__(self) -> str:
         from . import figures  # noqa: PLC0415  (as above)

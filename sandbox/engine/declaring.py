@@ -187,8 +187,8 @@ class Declaring(Guard):
         if foreign or (exclusive is not None and exclusive != queue.options.exclusive):
             raise ResourceLocked(
                 f"cannot obtain exclusive access to locked queue '{name}' in vhost '/'. "
-                "It could be originally declared on another connection or the exclusive property value does not match that of the "
-                "original declaration.",
+                "It could be originally declared on another connection or the exclusive property value "
+                "does not match that of the original declaration.",
                 "An exclusive queue belongs to the connection that declared it.",
             )
         return queue

@@ -6,13 +6,11 @@ Immutable, compared by value, and all that a drawing may see.
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  (dataclass fields)
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from .ledger import Ledger
 from .model import Binding, ExchangeOptions, QueueOptions  # noqa: TC001  (dataclass fields)
-
-if TYPE_CHECKING:
-    from .ledger import Ledger
 
 #: How many copies of a queue, from its head, a snapshot shows one by one.
 SEATS = 12
@@ -132,4 +130,4 @@ class Snapshot:
     channels: Mapping[int, ChannelView]
     connections: Mapping[int, str]
     publishers: Mapping[str, PublisherView]
-    ledger: Ledger
+    ledger: Ledger = field(default_factory=Ledger)
