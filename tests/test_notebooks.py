@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+SOLUTION = re.compile(r"^<details>.*?^```python\n(.*?)^```$.*?^</details>", re.MULTILINE | re.DOTALL)
 
 each_lesson = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
@@ -29,6 +30,31 @@ def prose(notebook: NotebookNode) -> Iterator[str]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             yield from FENCED.sub("", cell.source).splitlines()
+
+
+def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", ())]
+
+
+def solve(notebook: NotebookNode) -> None:
+    """Write into each exercise the solution that the lesson gives below it."""
+    texts = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for cell, solution in zip(tagged(notebook, "exercise"), SOLUTION.findall(texts), strict=True):
+        cell.source = solution
+
+
+def execute(notebook: NotebookNode, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[NotebookNode]:
+    """Run all cells in a folder; returns what they put out."""
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))  # nobody's own start-up files
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
+def verdicts(notebook: NotebookNode) -> list[str]:
+    """The first word of each check."""
+    return [cell.outputs[0].text.split()[0] for cell in tagged(notebook, "check")]
 
 
 class Pictures(HTMLParser):
@@ -74,6 +100,17 @@ def test_headings_are_in_order(path: Path) -> None:
 
 
 @each_lesson
+def test_contents_lead_somewhere(path: Path) -> None:
+    """Each link within a lesson leads to a heading of it."""
+    lines = list(prose(read(path)))
+    anchors = {re.sub(r"^#+ ", "", line).replace(" ", "-") for line in lines if line.startswith("#")}
+    links = re.findall(r"\]\(#(.*?)\)", "\n".join(lines))
+
+    assert links
+    assert set(links) <= anchors
+
+
+@each_lesson
 def test_pictures_in_the_text_are_described(path: Path) -> None:
     """Every picture between the code has alternative text."""
     text = "\n".join(prose(read(path)))
@@ -86,17 +123,26 @@ def test_pictures_in_the_text_are_described(path: Path) -> None:
 @pytest.mark.timeout(300)
 @each_lesson
 def test_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lesson runs from top to bottom, warns of nothing, and describes each picture that it shows."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # nobody's own start-up files
+    """A lesson runs from top to bottom as it is, warns of nothing, and describes each picture it shows."""
     notebook = read(path)
-    NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    outputs = execute(notebook, tmp_path, monkeypatch)
 
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert "Right." not in verdicts(notebook)
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
     for bundle in (output.data for output in outputs if "data" in output):
         described = Pictures(bundle.get("text/html", "")).texts
         assert "" not in described
         # Of a bare image type Jupyter shows no alternative text: it needs HTML beside it.
         assert described or not any(mime.startswith("image/") for mime in bundle)
+
+
+@pytest.mark.notebook
+@pytest.mark.timeout(300)
+@each_lesson
+def test_solutions_are_right(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the given solution in its place, each exercise passes its check."""
+    notebook = read(path)
+    solve(notebook)
+    execute(notebook, tmp_path, monkeypatch)
+
+    assert set(verdicts(notebook)) == {"Right."}

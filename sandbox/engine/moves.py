@@ -173,38 +173,47 @@ class Moves(Copies):
         channel.connection.channels[channel.id] = channel
         self.record("channel_opened", channel.place, what=channel.connection.id)
 
-    def close_channel(self, channel: Channel, reason: str, cause: int = 0) -> None:
-        """Its consumers go, its unacked copies return to their seats, and its outbox is forgotten (R-4).
-
-        A queue that deletes itself with its last consumer does so before anything could return to it.
-        """
-        serial = self.record("closing", channel.place, reason=reason, cause=cause)
-        channel.is_open = False
-        connection = channel.connection
-        kept = [item for item in connection.outbox if item.channel is not channel]
-        connection.outbox.clear()
-        connection.outbox.extend(kept)
-        consumers = list(channel.consumers.values())
-        for consumer in consumers:
-            self._leave(consumer, "channel closed", serial)
-        self.requeue(list(channel.unacked.values()), "channel closed", serial)
-        self._go_on(dict.fromkeys(consumer.queue for consumer in consumers))
-        self.record("channel_closed", channel.place, reason=reason, cause=cause)
-        connection.channels.pop(channel.id, None)
+    def close_channel(self, channel: Channel, reason: str) -> None:
+        """Its consumers go, its unacked copies return to their seats, and its outbox is forgotten (R-4)."""
+        serial = self.record("closing", channel.place, reason=reason)
+        self._close_channels([channel], "channel closed", serial)
+        self.record("channel_closed", channel.place, reason=reason, cause=serial)
+        channel.connection.channels.pop(channel.id, None)
 
     def disconnect(self, connection: Connection, reason: str) -> None:
-        """All its channels close, then its exclusive queues go (U-4); whoever waits on it is woken."""
+        """All its channels close at once, then its exclusive queues go (U-4); who waits on it is woken."""
         place = Place("connection", connection.name)
         serial = self.record("closing", place, reason=reason)
         connection.is_open = False
-        for channel in list(connection.channels.values()):
-            self.close_channel(channel, "connection closed", serial)
+        channels = list(connection.channels.values())
+        self._close_channels(channels, "connection closed", serial)
+        for channel in channels:
+            self.record("channel_closed", channel.place, reason="connection closed", cause=serial)
+            del connection.channels[channel.id]
         for queue in [queue for queue in self.topology.queues.values() if queue.owner is connection]:
             self.delete_queue(queue, "exclusive: its connection is closed", serial)
         self.record("disconnected", place, reason=reason, what=connection.id)
         connection.outbox.clear()
         del self.connections[connection.id]
         connection.arrived.notify_all()
+
+    def _close_channels(self, channels: list[Channel], reason: str, cause: int) -> None:
+        """All consumers leave, then all unacked copies return, and only then do the queues go on.
+
+        A queue that deletes itself with its last consumer does so before anything could return to it.
+        """
+        for channel in channels:
+            channel.is_open = False
+        outbox = channels[0].connection.outbox if channels else []
+        kept = [item for item in outbox if item.channel.is_open]
+        outbox.clear()
+        outbox.extend(kept)
+        consumers = [consumer for channel in channels for consumer in channel.consumers.values()]
+        for consumer in consumers:
+            self._leave(consumer, reason, cause)
+        held = [delivery for channel in channels for delivery in channel.unacked.values()]
+        self.requeue(held, reason, cause)
+        self._go_on(dict.fromkeys(consumer.queue for consumer in consumers))
 
     # ------------------------------------------------------------ restart
 
