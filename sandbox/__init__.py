@@ -13,9 +13,12 @@
 The map of the package; imports go downwards only.  A test holds it:
 
     cli                    the command line
-    broker                 Broker, and the tables it shows
+    story                  what its demo plays and tells
+    broker                 Broker: what one types in a notebook
     figures                matplotlib pictures of a snapshot
     layout                 where things stand in a picture
+    tables                 rows of facts, for a terminal and a notebook
+    texts                  names from outside, made harmless to look at
     transport              `sandbox://`: kombu's view of the engine
     engine                 the broker itself: standard library only
 

@@ -11,6 +11,7 @@ import kombu
 
 from . import tables
 from .engine.core import Due, Engine
+from .texts import shown
 from .transport import BROKERS, Channel, register
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ class Result(NamedTuple):
     def __repr__(self) -> str:
         ways = []
         if self.queues:
-            ways.append(f"went to {', '.join(self.queues)}")
+            ways.append(f"went to {shown(', '.join(self.queues))}")
         if self.refused:
-            ways.append(f"was refused by {', '.join(self.refused)}")
+            ways.append(f"was refused by {shown(', '.join(self.refused))}")
         if not ways:
             ways.append("was returned: no queue" if self.returned else "is lost: no queue")
         return f"<message {self.message_id} {', '.join(ways)}>"
@@ -79,7 +80,7 @@ class Consumption:
         self.channel.close()
 
     def __repr__(self) -> str:
-        return f"<consumer {self.tag} of {self.queue}>"
+        return f"<consumer {self.tag} of {shown(self.queue)}>"
 
 
 class Broker:
@@ -119,9 +120,10 @@ class Broker:
 
     def _on(self, verb: str) -> Channel:
         """The channel of a verb: a mistake in one never touches what another handed out."""
-        if verb not in self._channels:
-            self._channels[verb] = self.channel()
-        return self._channels[verb]
+        channel = self._channels.get(verb)
+        if channel is None or not channel.is_open:  # the first time, or after an error closed the connection
+            channel = self._channels[verb] = self.channel()
+        return channel
 
     def close(self) -> None:
         """Close all connections; after that the broker can only be looked at."""

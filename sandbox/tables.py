@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
+from .texts import shown
+
 if TYPE_CHECKING:
     from .engine.queues import Copy
     from .engine.sessions import Delivery
@@ -18,7 +20,7 @@ class Table(Sequence[Row], Generic[Row]):
     """Rows of one kind, in order; `table["work"]` is the row whose first column is that."""
 
     def __init__(self, title: str, kind: type[Row], rows: list[Row]) -> None:
-        self.title = title
+        self.title = shown(title)
         self.columns: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]  # a NamedTuple's
         self._rows = rows
 
@@ -75,13 +77,11 @@ def _text(value: Any) -> str:
         case float():
             return f"{value:g} s"
         case dict():
-            return ", ".join(f"{key}={item!r}" for key, item in value.items())
+            return shown(", ".join(f"{key}={item!r}" for key, item in value.items()))
         case tuple() | list():
             return ", ".join(map(_text, value))
-        case str() if not value.isprintable():
-            return repr(value)
         case _:
-            return str(value)
+            return shown(str(value))
 
 
 def _cell(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from .clock import ManualClock, Patience, wait
@@ -44,8 +43,7 @@ class Engine(Publishing, Receiving):
         if not self.is_open:
             raise Closed("this broker is closed")
         number = self._moves.number("connection")
-        arrived = threading.Condition(self._lock)  # type: ignore[arg-type]  # a forked lock never gets here
-        connection = Connection(number, name or f"connection {number}", user, arrived)
+        connection = Connection(number, name or f"connection {number}", user, self._new_condition())
         self._moves.connect(connection)
         return connection
 
@@ -145,13 +143,15 @@ class Engine(Publishing, Receiving):
         due = self._moves.deadlines.peek()
         return None if due is None else Due(due[0], due[1].name)
 
-    @verb
     def step(self, until: float | None = None) -> Due | None:
         """Move a manual clock to the next deadline, if it is not after `until`, and play that moment.
 
         Returns what fell due, or None if nothing does; then the clock stands at `until`, if that is given.
         """
-        clock = self._manual_clock()
+        return self._step(self._manual_clock(), until)
+
+    @verb
+    def _step(self, clock: ManualClock, until: float | None) -> Due | None:
         due = self._moves.deadlines.peek()
         if due is None or (until is not None and due[0] > until):
             if until is not None:
@@ -164,8 +164,9 @@ class Engine(Publishing, Receiving):
     def advance(self, seconds: float) -> None:
         """Move a manual clock on, playing every moment on the way at its own time."""
         if seconds < 0:
-            msg = f"time cannot go back: advance({seconds})"
-            raise ValueError(msg)
+            raise ValueError(f"time cannot go back: advance({seconds})")
+        if not seconds < float("inf"):
+            raise ValueError(f"time goes on by a number of seconds: advance({seconds})")
         end = round(self.now + seconds, 9)
         while self.step(end) is not None:
             pass

@@ -20,12 +20,15 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Queue]] = []
         self._serial = count()
+        #: Whether something was scheduled before all else, so that whoever sleeps until then sleeps too long.
+        self.is_sooner = False
 
     def schedule(self, queue: Queue) -> None:
         """See to it that the queue's next deadline is not missed."""
         due = queue.next_deadline()
         if due is not None and (queue.timer is None or due < queue.timer):
             queue.timer = due
+            self.is_sooner = self.is_sooner or not self._heap or due < self._heap[0][0]
             heappush(self._heap, (due, next(self._serial), queue))
 
     def peek(self) -> tuple[float, Queue] | None:
@@ -34,10 +37,10 @@ class Deadlines:
             due, _, queue = self._heap[0]
             if queue.exists and queue.timer == due and queue.next_deadline() == due:
                 return due, queue
-            heappop(self._heap)
             if queue.exists and queue.timer == due:
                 queue.timer = None
-                self.schedule(queue)
+                self.schedule(queue)  # before the old entry goes, so that none is ever missing; never earlier
+            heappop(self._heap)
         return None
 
     def may_be_due(self, now: float) -> bool:

@@ -53,14 +53,21 @@ class Depths:
 
 
 def thinned(series: list[Point]) -> list[Point]:
-    """About half of the points: of every four the deepest and the shallowest, so that no peak is lost.
+    """At most about half of the points, with all peaks: of every eight the four outermost.
 
-    The first and the last point stay.
+    These are the deepest and the shallowest, and where most was ready and most unacked.  The first and the
+    last point stay.
     """
     kept = series[:1]
-    for start in range(1, len(series) - 1, 4):
-        group = sorted(series[start : min(start + 4, len(series) - 1)], key=_depth)
-        kept += sorted({group[0], group[-1]})
+    for start in range(1, len(series) - 1, 8):
+        group = series[start : min(start + 8, len(series) - 1)]
+        outermost = {
+            min(group, key=_depth),
+            max(group, key=_depth),
+            max(group, key=lambda point: point.ready),
+            max(group, key=lambda point: point.unacked),
+        }
+        kept += sorted(outermost)
     return kept + series[-1:]
 
 

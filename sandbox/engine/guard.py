@@ -101,6 +101,10 @@ class Guard:
         self._unfinished = False
         _guards.add(self)
 
+    def _new_condition(self) -> threading.Condition:
+        """Something to wait for under the one lock."""
+        return threading.Condition(self._lock)  # type: ignore[arg-type]  # a forked lock never gets here
+
     def _settle(self) -> None:
         """Bring the broker up to date: what a verb before left undone, what has fallen due, who has gone."""
         moves = self._moves
@@ -118,8 +122,13 @@ class Guard:
 
     def _finish(self) -> None:
         """The verb is done, and so are the dead letters it caused."""
-        if self._moves.letters:
-            self._moves.send_letters()
+        moves = self._moves
+        if moves.letters:
+            moves.send_letters()
+        if moves.deadlines.is_sooner:
+            moves.deadlines.is_sooner = False
+            for connection in moves.connections.values():
+                connection.arrived.notify_all()
         self._unfinished = False
 
     def _play_until(self, now: float) -> None:

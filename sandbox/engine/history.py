@@ -53,6 +53,7 @@ class History:
         self._bytes = 0
         self._now = Replay()
         self._observers: list[Callable[[], object]] = []
+        self._told = 0
 
     # ------------------------------------------------------------ reading
 
@@ -109,7 +110,7 @@ class History:
         return replay.snapshot()
 
     def subscribe(self, wake: Callable[[], object]) -> Callable[[], None]:
-        """Call `wake()` after every verb; returns what ends that.
+        """Call `wake()` after every verb that recorded something; returns what ends that.
 
         The observer then reads from its last serial on.  It is called without any lock held, on the thread
         of the verb.  An observer that raises is dropped, and its error logged.
@@ -174,7 +175,10 @@ class History:
         self._bytes //= 2
 
     def wake(self) -> None:
-        """Tell the observers; called after the lock is released."""
+        """Tell the observers if there is anything new; called after the lock is released."""
+        if not self._observers or self._told == self.last:
+            return
+        self._told = self.last
         for observer in tuple(self._observers):
             try:
                 observer()

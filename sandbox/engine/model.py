@@ -49,6 +49,8 @@ def copy_table(value: Any) -> Any:
 def _key(key: Any) -> str:
     if not isinstance(key, str):
         raise Unencodable(f"the name of a header or argument is text, not {type(key).__name__}")
+    if len(key) > 63 and len(key.encode()) > 255:
+        raise Unencodable(f"the name of a header or argument has at most 255 bytes, not {len(key.encode())}")
     return key
 
 
@@ -282,6 +284,7 @@ class QueueOptions:
         queue_type = arguments.get("x-queue-type", "classic")
         if queue_type != "classic":
             _refuse_queue_type(what, queue_type)
+        _check_without_effect(what, arguments)
         return cls(
             durable=durable,
             exclusive=exclusive,
@@ -308,6 +311,10 @@ class QueueOptions:
         _same_value("auto_delete", what, auto_delete, self.auto_delete)
         for argument in COMPARED:
             _same_argument(argument, what, arguments, self.arguments)
+        types = (
+            {"x-queue-type": table.get("x-queue-type", "classic")} for table in (arguments, self.arguments)
+        )
+        _same_argument("x-queue-type", what, *types)
 
 
 #: The arguments in which two declarations of a queue must agree (rabbit_classic_queue:capabilities).
@@ -321,6 +328,9 @@ COMPARED = (
     "x-max-priority",
     "x-overflow",
     "x-single-active-consumer",
+    "x-queue-mode",
+    "x-queue-version",
+    "x-queue-leader-locator",
 )
 
 
@@ -332,6 +342,22 @@ def _refuse_queue_type(what: str, queue_type: Any) -> None:
     raise PreconditionFailed(
         f"invalid arg 'x-queue-type' for {what}: {problem}", "The sandbox models classic queues."
     )
+
+
+def _check_without_effect(what: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse wrong values of arguments that RabbitMQ checks, though nothing of them shows here."""
+    if "x-consumer-timeout" in arguments:
+        raise PreconditionFailed(
+            f"invalid arg 'x-consumer-timeout' for {what} of queue type rabbit_classic_queue"
+        )
+    version = _integer("x-queue-version", what, arguments)
+    if version not in (None, 2):
+        _refuse("x-queue-version", what, f"\"unsupported queue version '{version}'\"")
+    locator = arguments.get("x-queue-leader-locator", "balanced")
+    if not isinstance(locator, str):
+        _refuse("x-queue-leader-locator", what, f"{{unacceptable_type,{type_name(locator)}}}")
+    if locator not in ("client-local", "balanced"):
+        _refuse("x-queue-leader-locator", what, "invalid_queue_locator_arg")
 
 
 def _refuse(name: str, what: str, problem: str, help: str = "") -> NoReturn:

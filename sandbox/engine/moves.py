@@ -5,7 +5,7 @@ Recorded in the same order as the moves of copies are, and for the same reason: 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from .copies import Copies
@@ -89,7 +89,8 @@ class Moves(Copies):
     def add_queue(self, queue: Queue) -> None:
         """Declare a queue."""
         self.topology.add_queue(queue)
-        self.record("queue_declared", Place("queue", queue.name), what=queue.options)
+        note = "" if queue.options.durable or queue.options.exclusive else _TRANSIENT
+        self.record("queue_declared", Place("queue", queue.name), reason=note, what=queue.options)
         self.deadlines.schedule(queue)
 
     def delete_queue(self, queue: Queue, reason: str, cause: int = 0) -> None:
@@ -125,8 +126,7 @@ class Moves(Copies):
         )
         queue.add_consumer(consumer)
         self.record("consumer_started", consumer.place, what=view)
-        self._activate(queue)
-        self.run(queue)
+        self.go_on(queue)
 
     def _activate(self, queue: Queue) -> None:
         """Of a queue with a single active consumer, the next one takes its turn if there is none (Q-8)."""
@@ -150,8 +150,12 @@ class Moves(Copies):
         """Queues that lost a consumer go on with the others."""
         for queue in queues:
             if queue.exists:
-                self._activate(queue)
-                self.run(queue)
+                self.go_on(queue)
+
+    def go_on(self, queue: Queue) -> None:
+        """The queue does what it can with the consumers that it has."""
+        self._activate(queue)
+        self.run(queue)
 
     def _end_consumer(self, consumer: Consumer, reason: str, cause: int) -> int:
         serial = self.record("consumer_cancelled", consumer.place, reason=reason, cause=cause)
@@ -204,10 +208,8 @@ class Moves(Copies):
         """
         for channel in channels:
             channel.is_open = False
-        outbox = channels[0].connection.outbox if channels else []
-        kept = [item for item in outbox if item.channel.is_open]
-        outbox.clear()
-        outbox.extend(kept)
+        for connection in {channel.connection for channel in channels}:
+            connection.outbox = deque(item for item in connection.outbox if item.channel.is_open)
         consumers = [consumer for channel in channels for consumer in channel.consumers.values()]
         for consumer in consumers:
             self._leave(consumer, reason, cause)
@@ -241,6 +243,9 @@ class Moves(Copies):
         queue.last_used = self.now
         self.run(queue)
 
+
+#: What the history notes of a queue that is neither durable nor exclusive (U-11).
+_TRANSIENT = "transient: deprecated in RabbitMQ 4.3, where a queue is to be durable or exclusive"
 
 #: The delivery mode of a message that survives a restart in a durable queue.
 PERSISTENT = 2

@@ -86,6 +86,7 @@ class Queue:
         #: Whether anything here can ever fall due.
         self.is_timed = options.message_ttl is not None or options.expires is not None
         self.exists = True
+        self.had_consumer = False
         self.ready = 0  # copies that nobody holds
         self.ready_bytes = 0  # the bytes of their bodies
         # The highest priority first; strict: nothing is delivered before it (P-2).
@@ -105,8 +106,6 @@ class Queue:
         """A copy of the message with the next seat of this queue; not in it yet."""
         self.last_position += 1
         expires = self._expiry_of(message, now)
-        if expires is not None:
-            self.is_timed = True
         priority = min(message.properties.get("priority", 0), self.options.max_priority or 0)
         return Copy(number, message, self, self.last_position, expires, priority)
 
@@ -123,6 +122,7 @@ class Queue:
     def push(self, copy: Copy) -> None:
         """A new copy, at the tail of its priority."""
         self.copies[copy.position] = copy
+        self.is_timed = self.is_timed or copy.expires is not None
         self._lane(copy).fresh.append(copy)
         self.ready += 1
         self.ready_bytes += len(copy.message.body)
@@ -173,8 +173,11 @@ class Queue:
         self._lanes = [Lane() for _ in self._lanes]
         self.ready = self.ready_bytes = 0
         for position in sorted(self.copies):
-            if self.copies[position].holder is None:
-                self.push(self.copies[position])
+            copy = self.copies[position]
+            if copy.holder is None:
+                self.push(copy)
+                if copy.redelivered:
+                    self._lane(copy).put_back(self._lane(copy).fresh.pop())
         self.last_position = max([self.last_position, *self.copies])
         self._blocked = {}
         self._active = deque()
@@ -231,6 +234,7 @@ class Queue:
 
     def add_consumer(self, consumer: Consumer) -> None:
         """A new consumer, at the tail of the rotation."""
+        self.had_consumer = True
         self._to_tail(consumer)
 
     def remove_consumer(self, consumer: Consumer) -> None:

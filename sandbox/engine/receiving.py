@@ -64,29 +64,33 @@ class Receiving(Declaring):
         self._moves.add_consumer(consumer)
 
     @channel_verb
-    def basic_cancel(self, channel: Channel, tag: str) -> list[Delivery]:
-        """End a subscription; what was already sent to it is returned, to be handed over (R-5).
+    def basic_cancel(self, channel: Channel, tag: str) -> None:
+        """End a subscription; what was already sent stays in the outbox (R-5).
 
         A tag that is not known is no error (Q-9).
         """
         consumer = channel.consumers.get(tag)
-        if consumer is None:
-            return []
-        self._moves.cancel(consumer, "cancelled by the client")
+        if consumer is not None:
+            self._moves.cancel(consumer, "cancelled by the client")
+
+    @channel_verb
+    def next_delivery(self, channel: Channel, tag: str) -> Delivery | None:
+        """What was sent next to this consumer, taken out of the outbox before all that is for others."""
         outbox = channel.connection.outbox
-        sent = [item for item in outbox if isinstance(item, Delivery) and item.consumer is consumer]
-        for delivery in sent:
+        sent = (item for item in outbox if isinstance(item, Delivery) and item.channel is channel)
+        delivery = next((item for item in sent if item.consumer and item.consumer.tag == tag), None)
+        if delivery is not None:
             self._moves.hand(delivery)
             outbox.remove(delivery)
-        return sent
+        return delivery
 
     @channel_verb
     def basic_qos(self, channel: Channel, prefetch_size: int, prefetch_count: int) -> None:
         """Limit the unacked messages of each consumer that starts later on this channel (Q-1, Q-3)."""
         if prefetch_size:
             raise NotImplementedByAMQP(f"prefetch_size!=0 ({prefetch_size})")
-        channel.prefetch = prefetch_count
         self._moves.record("prefetch_set", channel.place, what=prefetch_count)
+        channel.prefetch = prefetch_count
 
     # ------------------------------------------------------------ acknowledgements
 

@@ -47,13 +47,14 @@ class Replay:
         self.channels: dict[int, ChannelView] = {}
         self.connections: dict[int, str] = {}
         self.publishers: dict[str, _Publisher] = {}
+        self.deleting: set[str] = set()  # queues whose deletion has begun
         self.depths = Depths()
         self._doors: Counter[str] = Counter()
 
     def apply(self, rows: Iterable[Row]) -> None:
         """Go on by these events, given as the history keeps them."""
         for row in rows:
-            message, copy = row[2], row[3]
+            self.time, message, copy = row[0], row[2], row[3]
             if copy:
                 self._move_copy(row)
             elif message:
@@ -63,7 +64,6 @@ class Replay:
                 if handler is not None:
                     handler(self, row[5], row[9])
             self.serial += 1
-            self.time = row[0]
 
     def copy(self) -> Replay:
         """An independent copy: events applied to one do not change the other."""
@@ -76,6 +76,7 @@ class Replay:
         twin.channels = self.channels.copy()
         twin.connections = self.connections.copy()
         twin.publishers = {name: publisher.copy() for name, publisher in self.publishers.items()}
+        twin.deleting = self.deleting.copy()
         twin.depths = self.depths.copy()
         twin._doors = self._doors.copy()
         return twin
@@ -102,12 +103,12 @@ class Replay:
         return replace(view, unacked=len(held), held=tuple(held[:SEATS]), received=consumer.received)
 
     def _channel_view(self, channel: ChannelView) -> ChannelView:
-        """The channel, with what no living consumer of it holds: fetched by a get, or left by a consumer."""
+        """The channel, with what no consumer of it holds: fetched by a get, or left by one that has gone."""
         fetched = [
             (queue.name, seat)
             for queue in self.queues.values()
             for (number, tag), seats in queue.held_by.items()
-            if number == channel.id and (number, tag) not in self.consumers
+            if number == channel.id and not tag
             for seat in seats[:SEATS]
         ]
         return replace(channel, fetched=tuple(fetched[:SEATS])) if fetched else channel
@@ -210,7 +211,11 @@ class Replay:
         self.queues[place.name] = _Queue(place.name, options)
         self.depths.add(place.name, Point(self.serial + 1, self.time, 0, 0))
 
+    def _deleting(self, place: Place, _what: Any) -> None:
+        self.deleting.add(place.name)
+
     def _queue_deleted(self, place: Place, _what: Any) -> None:
+        self.deleting.discard(place.name)
         del self.queues[place.name]
         self.bindings.pop(Binding("", place.name, place.name), None)
 
@@ -245,12 +250,18 @@ class Replay:
         consumer.view = replace(consumer.view, active=True)
 
     def _consumer_cancelled(self, place: Place, _what: Any) -> None:
-        del self.consumers[place.channel, place.consumer]
+        """What it holds is its channel's from now on (R-5)."""
+        queue = self.queues[self.consumers.pop((place.channel, place.consumer)).view.queue]
+        queue.changed = True
+        for position, (channel, consumer, tag, handed) in queue.holders.items():
+            if (channel, consumer) == (place.channel, place.consumer):
+                queue.holders[position] = channel, "", tag, handed
 
     handlers = (
         _exchange_declared,
         _exchange_deleted,
         _queue_declared,
+        _deleting,
         _queue_deleted,
         _bound,
         _unbound,

@@ -23,6 +23,11 @@ class Exchange:
         self.bindings: dict[Binding, int] = {}
         self._made = 0
 
+    @property
+    def was_bound(self) -> bool:
+        """Whether it ever had a binding."""
+        return self._made > 0
+
     def check(self, binding: Binding) -> None:
         """Refuse a binding that this type of exchange cannot have."""
 

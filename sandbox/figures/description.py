@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.layout.parts import chips_of, consumer_status, hand_status, key_of, visible_exchanges
-from sandbox.layout.words import counted, seconds, shown
+from sandbox.layout.words import counted, seconds
+from sandbox.texts import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sandbox.layout.arrangement import arrange
 from sandbox.layout.parts import NAME, NOTE
-from sandbox.layout.words import counted, label, seconds, shown
+from sandbox.layout.words import counted, label, seconds
+from sandbox.texts import shown
 
 from .canvas import DPI, FONT, POINTS_PER_INCH, legible, picture_axes
 

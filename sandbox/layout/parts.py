@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sandbox.engine.snapshot import SEATS
+from sandbox.texts import shown
 
-from .words import label, seconds, shown, width_of
+from .words import label, seconds, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

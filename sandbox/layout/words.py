@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from unicodedata import combining, east_asian_width
 
+from sandbox.texts import shown
+
 #: Names and keys are cut to this many characters in a picture.
 LONGEST = 24
 
@@ -61,21 +63,6 @@ def _foreign(char: str) -> int:
     if combining(char):
         return 0
     return 110 if east_asian_width(char) in "WF" or char in "…�" else 96
-
-
-def shown(name: str) -> str:
-    r"""A name in which every character can be seen and none has an effect.
-
-    >>> shown("two\nlines \u202e$x$")
-    'two\\nlines \\u202e$x$'
-    """
-    if name.isprintable():
-        return name
-    return "".join(char if char.isprintable() else _escape(char) for char in name)
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def label(name: str) -> str:

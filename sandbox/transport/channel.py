@@ -244,27 +244,21 @@ class Channel(base.StdChannel):
         `basic_ack` or `basic_nack` handlers follow, with the message's number on this channel.  With the
         transport option `confirm_publish` a nack is raised as MessageNacked.
         """
-        publish = self._publish_confirmed if self._connection.confirm_publish else self._publish
-        return publish(msg, _short_route(exchange, routing_key), mandatory=mandatory, immediate=immediate)
+        route = short(exchange), short(routing_key)
+
+        def publish() -> Published | None:
+            return self._publish(msg, route, mandatory=mandatory, immediate=immediate)
+
+        return self._confirmed(publish) if self._connection.confirm_publish else publish()
 
     @amqp_errors(spec.Basic.Publish)
-    def basic_publish_confirm(
-        self,
-        msg: Any,
-        exchange: str = "",
-        routing_key: str = "",
-        mandatory: bool = False,
-        immediate: bool = False,
-        timeout: float | None = None,  # noqa: ARG002
-        confirm_timeout: float | None = None,  # noqa: ARG002
-    ) -> Published | None:
-        """Publish with confirms; raises MessageNacked if a queue refused the message."""
-        route = _short_route(exchange, routing_key)
-        return self._publish_confirmed(msg, route, mandatory=mandatory, immediate=immediate)
+    def basic_publish_confirm(self, *args: Any, **kwargs: Any) -> Published | None:
+        """`basic_publish` with confirms; raises MessageNacked if a queue refused the message."""
+        return self._confirmed(lambda: self.basic_publish(*args, **kwargs))
 
-    def _publish_confirmed(self, msg: Any, route: tuple[str, str], **flags: bool) -> Published | None:
+    def _confirmed(self, publish: Callable[[], Published | None]) -> Published | None:
         self._engine.confirm_select(self._session)  # an error may have closed the channel since
-        published = self._publish(msg, route, **flags)
+        published = publish()
         if published is not None and published.refused:
             raise MessageNacked(f"refused by {', '.join(published.refused)}")
         return published
@@ -362,7 +356,10 @@ class Channel(base.StdChannel):
     @amqp_errors(spec.Basic.Cancel)
     def basic_cancel(self, consumer_tag: str, nowait: bool = False) -> str:  # noqa: ARG002
         """End a subscription; what was already on its way to it is handed over first."""
-        for delivery in self._engine.basic_cancel(self._session, consumer_tag):
+        if not self.is_open:
+            return consumer_tag  # closing it has cancelled all
+        self._engine.basic_cancel(self._session, consumer_tag)
+        while (delivery := self._engine.next_delivery(self._session, consumer_tag)) is not None:
             self.deliver(delivery)
         self._subscriptions.pop(consumer_tag, None)
         self.no_ack_consumers.discard(consumer_tag)
@@ -443,10 +440,6 @@ class Channel(base.StdChannel):
     def basic_recover_async(self, requeue: bool = False) -> None:
         """The same, by its older name."""
         self.basic_recover(requeue)
-
-
-def _short_route(exchange: str, routing_key: str) -> tuple[str, str]:
-    return short(exchange), short(routing_key)
 
 
 class _Queues(Mapping[str, "QueueView"]):

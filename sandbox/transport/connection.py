@@ -126,12 +126,10 @@ class Transport(base.Transport):
         try:
             engine = options.get("engine") or find(client.hostname or "")
             return Connection(engine, client)
-        except UnknownBroker as error:
+        except (UnknownBroker, BrokerError) as error:
             if len(client.alt or ()) > 1:
                 raise RecoverableConnectionError(str(error)) from None
-            raise
-        except BrokerError as error:
-            raise as_amqp(error) from None
+            raise error if isinstance(error, UnknownBroker) else UnknownBroker(str(error)) from None
 
     def create_channel(self, connection: Connection) -> Channel:
         """A new channel."""
