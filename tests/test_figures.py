@@ -25,15 +25,13 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from sandbox import Broker, ManualClock
-from sandbox.figures import glyphs
-from sandbox.figures import tokens
+from sandbox.engine.depth import Depths, Point
+from sandbox.engine.snapshot import Seat, Snapshot
+from sandbox.figures import describe, draw, glyphs, plot_depth, to_html, to_svg, tokens
 from sandbox.figures.marks import picture_of
 from sandbox.figures.palette import THEMES
 from sandbox.figures.shapes import Mark, Shape
 from sandbox.layout.words import width_of
-from sandbox.engine.depth import Depths, Point
-from sandbox.engine.snapshot import Seat, Snapshot
-from sandbox.figures import describe, draw, plot_depth, to_html, to_svg
 
 HOSTILE = (
     "$x^2$ $",

@@ -8,9 +8,6 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from sandbox.layout.parts import NOTE
-from sandbox.layout.rows import settled
-from sandbox.layout.words import LONGEST, label, shown, width_of, wrapped
 from sandbox.engine.model import Binding, ExchangeOptions, QueueOptions
 from sandbox.engine.snapshot import (
     ChannelView,
@@ -22,6 +19,10 @@ from sandbox.engine.snapshot import (
     Snapshot,
 )
 from sandbox.layout import MARGIN, Edge, Layout, Node, arrange
+from sandbox.layout.parts import NOTE
+from sandbox.layout.rows import settled
+from sandbox.layout.words import LONGEST, label, width_of, wrapped
+from sandbox.texts import shown
 
 Box = tuple[float, float, float, float]
 

@@ -35,11 +35,15 @@ class Deadlines:
         """The next deadline and its queue, or None if nothing will ever fall due."""
         while self._heap:
             due, _, queue = self._heap[0]
-            if queue.exists and queue.timer == due and queue.next_deadline() == due:
-                return due, queue
-            if queue.exists and queue.timer == due:
-                queue.timer = None
-                self.schedule(queue)  # before the old entry goes, so that none is ever missing; never earlier
+            if queue.exists:
+                if queue.next_deadline() == due:
+                    return due, queue
+                if queue.timer in (
+                    None,
+                    due,
+                ):  # the deadline has moved on: a later entry, before this one goes
+                    queue.timer = None
+                    self.schedule(queue)
             heappop(self._heap)
         return None
 

@@ -173,8 +173,8 @@ class Moves(Copies):
     def open_channel(self, channel: Channel) -> None:
         """A channel begins, or begins anew after an error closed it."""
         channel.reset()
-        channel.is_open = True
         channel.connection.channels[channel.id] = channel
+        channel.is_open = True
         self.record("channel_opened", channel.place, what=channel.connection.id)
 
     def close_channel(self, channel: Channel, reason: str) -> None:
