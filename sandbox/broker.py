@@ -238,6 +238,8 @@ class Broker:
     def declare(self, *entities: kombu.Exchange | kombu.Queue) -> None:
         """Declare kombu's own Exchange and Queue objects, as an application has them."""
         for entity in entities:
+            if not isinstance(entity, (kombu.Exchange, kombu.Queue)):
+                raise TypeError(f"declare takes kombu's Exchange and Queue objects, not {entity!r}")
             _bound(entity, self._on("declare")).declare()
 
     def bind(
@@ -381,7 +383,7 @@ class Broker:
 
     @property
     def now(self) -> float:
-        """Seconds since the broker began."""
+        """Seconds since the broker began, or since its clock did, if it was given one that ran already."""
         return self._engine.now
 
     def advance(self, seconds: float) -> None:

@@ -49,7 +49,9 @@ def _with_death(message: Message, queue: str, reason: str, time: int) -> Iterato
     """One more death: its entry moves to the front, and keeps all but the count from the first time."""
     before = next((d for d in message.deaths if (d.queue, d.reason) == (queue, reason)), None)
     if before is None:
-        keys = (message.routing_key, *_texts(message.headers.get("CC")))
+        # A queue's own key has replaced further keys, though the header CC still has them (D-15).
+        further = _texts(message.headers.get("CC")) if message.more_keys else []
+        keys = (message.routing_key, *further)
         expiration = message.properties.get("expiration")
         yield Death(queue, reason, 1, time, message.exchange, keys, expiration)
     else:

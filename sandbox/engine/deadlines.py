@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Deadlines:
-    """A heap of (time, serial, queue); a tie goes to what was scheduled first.
+    """A heap of (time, number of the queue, queue); a tie goes to the queue that was declared first.
 
     Each queue stands here with a moment that is never later than its next deadline.  If that has moved on
     in the meantime, it is found out when the entry comes to the top.
@@ -19,7 +18,6 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Queue]] = []
-        self._serial = count()
         #: Whether something was scheduled before all else, so that whoever sleeps until then sleeps too long.
         self.is_sooner = False
 
@@ -27,9 +25,9 @@ class Deadlines:
         """See to it that the queue's next deadline is not missed."""
         due = queue.next_deadline()
         if due is not None and (queue.timer is None or due < queue.timer):
-            queue.timer = due
             self.is_sooner = self.is_sooner or not self._heap or due < self._heap[0][0]
-            heappush(self._heap, (due, next(self._serial), queue))
+            heappush(self._heap, (due, queue.number, queue))
+            queue.timer = due  # after the entry is there, or an interrupt could lose it
 
     def peek(self) -> tuple[float, Queue] | None:
         """The next deadline and its queue, or None if nothing will ever fall due."""

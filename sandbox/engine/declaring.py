@@ -35,16 +35,17 @@ class Declaring(Guard):
         self, _channel: Channel, name: str, options: ExchangeOptions, *, passive: bool = False
     ) -> None:
         """Declare an exchange; the same again is no change (EX-6 to EX-9)."""
-        refuse_default(name)
         topology = self._moves.topology
+        if not passive:
+            options.check_type()
+        refuse_default(name)
         if passive:
             topology.exchange(name)
         elif name in topology.exchanges:
-            options.check(name)
             topology.exchanges[name].options.check_equivalent(name, options)
         else:
-            options.check(name)
             _refuse_reserved("exchange", name)
+            options.check_arguments(name)
             self._moves.add_exchange(name, options)
 
     @channel_verb

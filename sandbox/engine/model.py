@@ -30,8 +30,10 @@ def copy_table(value: Any) -> Any:
 
     Raises Unencodable for a value that AMQP has no type for.
     """
-    if value is None or isinstance(value, (str, float, bytes, datetime, Decimal)):
+    if value is None or isinstance(value, (str, float, datetime, Decimal)):
         return value
+    if isinstance(value, bytes):  # a long string like any text, which it comes out as if it can
+        return _text_of(value)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
             raise Unencodable(f"the number {value} does not fit into 64 bits")
@@ -44,6 +46,13 @@ def copy_table(value: Any) -> Any:
         f"Table type {type(value)!r} not handled by AMQP.",
         "Header and argument values are numbers, texts, bytes, times, lists or tables.",
     )
+
+
+def _text_of(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _key(key: Any) -> str:
@@ -224,12 +233,15 @@ class ExchangeOptions:
     internal: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    def check(self, name: str) -> None:
-        """Refuse an unknown type (EX-9) and an alternate exchange that is no name."""
+    def check_type(self) -> None:
+        """Refuse an unknown type (EX-9)."""
         if not self.type:
             raise PreconditionFailed("invalid exchange type ''", _TYPES)
         if self.type not in EXCHANGE_TYPES:
             raise PreconditionFailed(f"unknown exchange type '{self.type}'", _TYPES)
+
+    def check_arguments(self, name: str) -> None:
+        """Refuse an alternate exchange that is no name."""
         _name_of_exchange("alternate-exchange", f"exchange '{name}' in vhost '/'", self.arguments)
 
     @property

@@ -88,6 +88,7 @@ class Moves(Copies):
 
     def add_queue(self, queue: Queue) -> None:
         """Declare a queue."""
+        queue.number = self.number("declared queue")
         self.topology.add_queue(queue)
         note = "" if queue.options.durable or queue.options.exclusive else _TRANSIENT
         self.record("queue_declared", Place("queue", queue.name), reason=note, what=queue.options)

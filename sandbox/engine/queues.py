@@ -72,10 +72,14 @@ class Queue:
 
     `copies` holds every copy that is in the queue, ready or unacked, by its position.  It alone is the
     truth: the order of the ready ones and all counts follow from it, and `rebuild` makes them anew.
+    `number` counts the queues of a broker in the order of declaring.
     """
 
-    def __init__(self, name: str, options: QueueOptions, owner: Connection | None, now: float) -> None:
+    def __init__(
+        self, name: str, options: QueueOptions, owner: Connection | None, now: float, number: int = 0
+    ) -> None:
         self.name = name
+        self.number = number
         self.options = options
         self.owner = owner
         self.copies: dict[int, Copy] = {}

@@ -53,12 +53,12 @@ class Receiving(Declaring):
         if tag in channel.consumers:
             raise NotAllowed(f"attempt to reuse consumer tag '{tag}'", "Tags are unique within a channel.")
         name = self._queue_name(channel, queue)
-        priority = _priority(name, arguments or {})
         if name == REPLY_TO:
             found = open_reply_queue(self._moves, channel, no_ack=no_ack)
         else:
             refuse_reply_queue(name)
             found = self._queue(channel, name)
+        priority = _priority(name, arguments or {})
         _refuse_shared(found, exclusive=exclusive)
         consumer = Consumer(tag, found, channel, no_ack=no_ack, exclusive=exclusive, priority=priority)
         self._moves.add_consumer(consumer)

@@ -65,6 +65,11 @@ class Channel(base.StdChannel):
         """The queues of this broker by name, as they are at each look."""
         return _Queues(self._engine)
 
+    def was_refused(self) -> None:
+        """A method has raised: if that closed the connection, the client knows it now."""
+        if not self._connection.session.is_open:
+            self._connection.is_told = True
+
     def __repr__(self) -> str:
         return f"<Channel {self.channel_id} of {self._connection!r}>"
 
@@ -420,17 +425,17 @@ class Channel(base.StdChannel):
     @amqp_errors(spec.Basic.Ack)
     def basic_ack(self, delivery_tag: int, multiple: bool = False) -> None:
         """Done with this message, or (`multiple`) with all up to it; 0 and multiple: with all."""
-        self._engine.basic_ack(self._session, delivery_tag, multiple=multiple)
+        self._engine.basic_ack(self._session, _tag(delivery_tag), multiple=multiple)
 
     @amqp_errors(spec.Basic.Reject)
     def basic_reject(self, delivery_tag: int, requeue: bool) -> None:
         """Back to its seat with this message, or away with it."""
-        self._engine.basic_nack(self._session, delivery_tag, requeue=requeue, word="rejected")
+        self._engine.basic_nack(self._session, _tag(delivery_tag), requeue=requeue, word="rejected")
 
     @amqp_errors(spec.Basic.Nack)
     def basic_nack(self, delivery_tag: int = 0, multiple: bool = False, requeue: bool = True) -> None:
         """`basic_reject` for one message or (`multiple`) for all up to it."""
-        self._engine.basic_nack(self._session, delivery_tag, multiple=multiple, requeue=requeue)
+        self._engine.basic_nack(self._session, _tag(delivery_tag), multiple=multiple, requeue=requeue)
 
     @amqp_errors(spec.Basic.Recover)
     def basic_recover(self, requeue: bool = False) -> None:
@@ -440,6 +445,13 @@ class Channel(base.StdChannel):
     def basic_recover_async(self, requeue: bool = False) -> None:
         """The same, by its older name."""
         self.basic_recover(requeue)
+
+
+def _tag(delivery_tag: Any) -> int:
+    """A delivery tag: a number of 64 bits without sign."""
+    if not isinstance(delivery_tag, int) or not 0 <= delivery_tag < 2**64:
+        raise Unencodable(f"a delivery tag is a number, not {delivery_tag!r}")
+    return delivery_tag
 
 
 class _Queues(Mapping[str, "QueueView"]):

@@ -36,6 +36,8 @@ class Connection:
         self.client: kombu.Connection | None = client
         self.engine = engine
         self.session = engine.connect(options.get("name", ""), client.userid or "guest")
+        #: Whether the client knows that the connection is closed, for it closed it, or a use of it failed.
+        self.is_told = False
         self.confirm_publish = bool(options.get("confirm_publish"))
         self.channels: dict[int, Channel] = {}
         self._finalizer = weakref.finalize(self, engine.dropped.append, self.session)
@@ -43,14 +45,15 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        """Whether it can be used."""
-        return self.session.is_open
+        """Whether it can be used, as far as the client knows: it finds out by using it, as with a socket."""
+        return self.session.is_open or not self.is_told
 
     def channel(self) -> Channel:
         """A new channel; the connection keeps it until it is closed."""
         try:
             channel = Channel(self)
         except BrokerError as error:
+            self.is_told = True
             raise as_amqp(error, spec.Channel.Open) from None
         self.channels[channel.channel_id] = channel
         return channel
@@ -64,6 +67,7 @@ class Connection:
         try:
             item = self.engine.next_item(self.session, timeout)
         except BrokerError as error:
+            self.is_told = True
             raise as_amqp(error) from None
         if item is None:
             raise socket.timeout("timed out")  # noqa: UP041  (the name that kombu documents)
@@ -78,6 +82,7 @@ class Connection:
     def close(self) -> None:
         """Close all channels and be closed."""
         self._finalizer.detach()
+        self.is_told = True
         self.engine.disconnect(self.session)
         self.channels.clear()
 

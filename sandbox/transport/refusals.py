@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from amqp import spec
 from amqp.exceptions import (
     ChannelError,
     FrameSyntaxError,
@@ -17,23 +18,34 @@ from sandbox.engine.errors import BrokerError, Closed, Unencodable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .channel import Channel
+
+C = TypeVar("C", bound="Channel")
 P = ParamSpec("P")
 R = TypeVar("R")
 Signature = tuple[int, int]
 
 
-def amqp_errors(signature: Signature) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a method of that AMQP signature raise py-amqp's exceptions."""
+#: Methods that AMQP does not answer: a client does not learn from them that its connection is gone.
+_UNANSWERED = (spec.Basic.Ack, spec.Basic.Nack, spec.Basic.Reject)
 
-    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+
+def amqp_errors(
+    signature: Signature,
+) -> Callable[[Callable[Concatenate[C, P], R]], Callable[Concatenate[C, P], R]]:
+    """Let a channel's method of that AMQP signature raise py-amqp's exceptions."""
+
+    def decorate(method: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P], R]:
         @wraps(method)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        def call(self: C, *args: P.args, **kwargs: P.kwargs) -> R:
             try:
-                return method(*args, **kwargs)
+                return method(self, *args, **kwargs)
             except BrokerError as error:
+                if signature not in _UNANSWERED:
+                    self.was_refused()
                 raise as_amqp(error, signature) from None
 
-        return call
+        return call  # type: ignore[return-value]  # `wraps` forgets that self is positional
 
     return decorate
 

@@ -9,12 +9,10 @@ from weakref import WeakValueDictionary
 from kombu.exceptions import OperationalError
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
     from sandbox.engine.core import Engine
 
 #: The brokers of this process by name.  The newest of a name has it; a broker that nobody refers to is gone.
-BROKERS: MutableMapping[str, Engine] = WeakValueDictionary()
+BROKERS: WeakValueDictionary[str, Engine] = WeakValueDictionary()
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -36,7 +34,8 @@ def find(name: str) -> Engine:
     try:
         return BROKERS[name]
     except KeyError:
-        known = ", ".join(f"sandbox://{known}" for known in sorted(BROKERS)) or "none"
+        names = sorted(ref.key for ref in BROKERS.valuerefs())  # at once, while others come and go
+        known = ", ".join(f"sandbox://{known}" for known in names) or "none"
         error = UnknownBroker(f"no broker at sandbox://{name}; alive in this process: {known}")
         error.add_note(
             f'Make it with broker = sandbox.Broker(name="{name or "orders"}") and keep the reference: '

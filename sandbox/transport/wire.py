@@ -72,6 +72,8 @@ def encode(message: Any) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
     body = message.body
     if isinstance(body, str):
         body = body.encode(properties.setdefault("content_encoding", "utf-8"))
+    elif isinstance(body, bytearray):
+        body = bytes(body)
     elif not isinstance(body, bytes):
         raise Unencodable(f"a body is bytes or text, not {type(body).__name__}", "A serializer makes it so.")
     return body, copy_table(headers) if headers else {}, properties
