@@ -28,7 +28,9 @@ FACE = [
     "NotFound",
     "PreconditionFailed",
     "Queue",
+    "RecoverableConnectionError",
     "ResourceLocked",
+    "UnknownBroker",
     "WallClock",
 ]
 

@@ -257,12 +257,13 @@ class ExchangeOptions:
         _same_argument("alternate-exchange", what, declared.arguments, self.arguments)
 
 
-#: The exchanges of a fresh virtual host (EX-6), but for the default one and the internal amq.rabbitmq.trace.
+#: The exchanges of a fresh virtual host (EX-6), but for the default one.
 PREDECLARED = {
     "amq.direct": ExchangeOptions("direct", durable=True),
     "amq.fanout": ExchangeOptions("fanout", durable=True),
     "amq.headers": ExchangeOptions("headers", durable=True),
     "amq.match": ExchangeOptions("headers", durable=True),
+    "amq.rabbitmq.trace": ExchangeOptions("topic", durable=True, internal=True),
     "amq.topic": ExchangeOptions("topic", durable=True),
 }
 

@@ -77,8 +77,11 @@ class Publishing(Guard):
         headers: dict[str, Any],
         properties: dict[str, Any],
     ) -> Message:
-        expiration = properties.get("expiration")
-        ttl = None if expiration is None else parse_expiration(expiration) / 1000
+        ttl = None
+        if "expiration" in properties:
+            milliseconds = parse_expiration(properties["expiration"])
+            ttl = milliseconds / 1000
+            properties = {**properties, "expiration": str(milliseconds)}  # "+5" arrives as "5" (TTL-1)
         more = further_keys(headers) if headers else ()
         if properties.get("reply_to") == REPLY_TO:
             properties = {**properties, "reply_to": reply_address(self._moves, channel)}

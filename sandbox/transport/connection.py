@@ -46,7 +46,7 @@ class Connection:
     @property
     def connected(self) -> bool:
         """Whether it can be used, as far as the client knows: it finds out by using it, as with a socket."""
-        return self.session.is_open or not self.is_told
+        return self.session.is_open or (self.engine.is_open and not self.is_told)
 
     def channel(self) -> Channel:
         """A new channel; the connection keeps it until it is closed."""
