@@ -41,7 +41,8 @@ def make(
     views = [q if isinstance(q, QueueView) else QueueView(q, QueueOptions()) for q in queues]
     lists = [ConsumerView(f"c{i}", queue, channel, 2) for i, (channel, queue) in enumerate(consumers)]
     publishers = {
-        name: PublisherView(name, len(targets), 0, targets) for name, targets in (published or {}).items()
+        name: PublisherView(name, len(targets), exchanges=targets)
+        for name, targets in (published or {}).items()
     }
     return Snapshot(
         serial=1,

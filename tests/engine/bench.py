@@ -9,12 +9,10 @@ from hypothesis import HealthCheck, settings
 
 from sandbox.engine.clock import Clock, ManualClock
 from sandbox.engine.core import Engine
-from sandbox.engine.publishing import Published
-from sandbox.engine.events import Event, Row
 from sandbox.engine.ledger import Ledger
 from sandbox.engine.model import ExchangeOptions
+from sandbox.engine.publishing import Published
 from sandbox.engine.queues import Queue
-from sandbox.engine.replay import Replay
 from sandbox.engine.sessions import Cancelled, Channel, Connection, Consumer, Delivery
 from sandbox.engine.snapshot import Seat, Snapshot
 
@@ -46,6 +44,10 @@ class Bench:
     def client(self, name: str = "") -> Channel:
         """A channel on a connection of its own."""
         return self.engine.open_channel(self.engine.connect(name))
+
+    def drop(self, connection: Connection) -> None:
+        """Its client was garbage-collected; the next verb notices."""
+        self.engine.dropped.append(connection)
 
     # ------------------------------------------------------------ topology
 
@@ -96,7 +98,7 @@ class Bench:
     ) -> Published:
         """Publish one message, to the queue `q` unless told otherwise."""
         properties = {} if ttl is None else {"expiration": str(ttl)}
-        return self.engine.basic_publish(
+        published = self.engine.basic_publish(
             channel or self.channel,
             exchange,
             key,
@@ -105,6 +107,8 @@ class Bench:
             properties,
             mandatory=mandatory,
         )
+        assert published is not None  # it would be None within a transaction
+        return published
 
     def fill(self, *bodies: str, key: str = "q") -> None:
         """Publish these, in this order."""
@@ -343,11 +347,3 @@ def _assert_clients(snapshot: Snapshot, engine: Engine) -> None:
         view = snapshot.consumers[key]
         assert (view.queue, view.prefetch) == (consumer.queue.name, consumer.prefetch)
         assert view.unacked == consumer.held
-
-
-def replayed(events: list[Event]) -> Replay:
-    """A replay that was told these events, from the first on."""
-    replay = Replay()
-    rows: list[Row] = [tuple(event)[1:] for event in events]
-    replay.apply(rows)
-    return replay

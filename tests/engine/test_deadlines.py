@@ -1,5 +1,7 @@
 """The heap of deadlines, against looking at every queue."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,10 @@ STEPS = st.lists(
 
 def unused(name: str, at: float) -> Queue:
     """A queue that will have been unused for ten seconds at ten seconds after `at`."""
-    return Queue(name, QueueOptions(expires=10.0), None, at)
+    return Queue(name, QueueOptions(expires=10.0), None, at, next(NUMBERS))
+
+
+NUMBERS = itertools.count(1)
 
 
 def soonest(queues: list[Queue]) -> float | None:
@@ -61,10 +66,10 @@ def test_the_next_is_the_soonest(steps: list[tuple[str, int, int]]) -> None:
 
 
 def test_a_tie_goes_to_the_first() -> None:
-    """Of two deadlines at one moment, the one that was scheduled first comes first."""
+    """Of two deadlines at one moment, that of the queue that was declared first comes first."""
     deadlines = Deadlines()
     queues = [unused(name, 1.0) for name in ("b", "a", "c")]
-    for queue in queues:
+    for queue in reversed(queues):
         deadlines.schedule(queue)
 
     order = []

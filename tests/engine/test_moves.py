@@ -124,7 +124,7 @@ def test_expired_batch_goes_in_order(bench: Bench) -> None:
 
 @pytest.mark.parametrize("by", ["queue", "message"])
 def test_ttl_zero(bench: Bench, by: str) -> None:
-    """TTL-6: TTL 0 is delivered if a consumer can take it at once, else it expires at once, and is no return."""
+    """TTL-6: with TTL 0 a message is delivered at once or expires at once; it never is a return."""
     bench.queue(ttl=0 if by == "queue" else None)
     ttl = 0 if by == "message" else None
 
@@ -262,6 +262,30 @@ def test_consumers_keep_a_queue(bench: Bench) -> None:
     assert bench.engine.peek() == Due(11.0, "q")
 
 
+def test_an_unused_queue_goes_with_its_unacked(bench: Bench) -> None:
+    """TTL-8: unacked messages are no use of a queue: it goes with them."""
+    bench.queue(expires=1000)
+    bench.publish()
+    bench.fetch()
+    bench.engine.advance(1)
+
+    assert not bench.engine.snapshot().queues
+    assert bench.ledger.removed == 1
+    bench.ack(1)
+
+
+def test_ttl_zero_behind_a_live_head(bench: Bench) -> None:
+    """TTL-4, TTL-6: a message with TTL 0 behind a live head stays hidden and is counted."""
+    bench.queue()
+    bench.publish("a")
+    bench.publish("b", ttl=0)
+
+    assert bench.ready() == ["a", "b"]
+    bench.fetch()
+    assert bench.ready() == []
+    assert bench.gone() == [(0.0, 2)]
+
+
 def test_expiry_and_end_at_one_moment(bench: Bench) -> None:
     """TTL-8, C: a message that expires when its queue does has expired; the queue goes after it."""
     bench.queue(ttl=1000, expires=1000)
@@ -348,7 +372,7 @@ def test_one_jump_is_many_steps(messages: list[tuple[str, int | None]], jumps: l
 
 
 def test_late_timers_carry_their_time() -> None:
-    """TTL-5: what falls due while nobody uses the broker happens at its own time, in order, not when it is seen."""
+    """TTL-5: what falls due while nobody looks happens at its own time, in order, not when it is seen."""
     clock = Hands()
     bench = Bench(clock)
     bench.queue("q", ttl=5000)
@@ -468,7 +492,7 @@ def test_doors(bench: Bench) -> None:
 
 
 def test_causes(bench: Bench) -> None:
-    """What follows from something else names its event: a closed channel's requeues, a deleted queue's unbinding."""
+    """What follows from something else names its event: requeues the closing, unbinding the deletion."""
     bench.queue()
     bench.bind("q", "amq.fanout")
     bench.publish()

@@ -47,7 +47,7 @@ holds = st.lists(
 @CALM
 @given(holds)
 def test_seats_are_kept(steps: list[Hold]) -> None:
-    """R-2: the head is the ready copy of the lowest seat, in whatever order copies are taken and come back."""
+    """R-2: the head is the ready copy of the lowest seat, in whatever order copies come back."""
     queue = a_queue()
     ready: list[int] = []
     taken: list[Copy] = []
@@ -121,7 +121,7 @@ def test_positions_are_given_once(bench: Bench) -> None:
 @CALM
 @given(holds)
 def test_rebuild_is_the_same_queue(steps: list[Hold]) -> None:
-    """R-2: a queue rebuilt from its copies has the head, counts and order that it had, and keeps that order."""
+    """R-2: a queue rebuilt from its copies has the head, counts and order that it had, and keeps them."""
     queue = a_queue()
     taken: list[Copy] = []
     for act, which in steps:
@@ -198,7 +198,7 @@ def test_only_one_acknowledges(bench: Bench) -> None:
 
 
 def test_acks_of_the_untried_change_no_order(bench: Bench) -> None:
-    """Q-5: prefetch 1, each of A, B, C holds one, acks come C, A, B while the queue is empty: next A, B, C."""
+    """Q-5: prefetch 1, A, B, C hold one each, acks come C, A, B while nothing is queued: next A, B, C."""
     bench.queue()
     consumers(bench, *"ABC", prefetch=1)
     numbers(bench, 3)

@@ -50,8 +50,8 @@ def test_topic_matches_as_the_reference() -> None:
         exchange.check(bindings[pattern])
         exchange.add(bindings[pattern])
     bound = set(patterns)
-    for _ in range(3):
-        for key in keys:
+    for share in (1, 3, 3):
+        for key in keys[::share]:
             found = [binding.routing_key for binding in exchange.match((key,), {})]
             assert len(found) == len(set(found)), key
             assert set(found) == truth[key] & bound, key

@@ -66,7 +66,7 @@ def test_unknown_tags(bench: Bench, tag: int, multiple: bool) -> None:
 
 
 def test_prefetch_is_for_later_consumers(bench: Bench) -> None:
-    """Q-1: prefetch holds for each consumer that starts later; two with 2 hold four; earlier ones keep theirs."""
+    """Q-1: prefetch is of each consumer that starts later; two with 2 hold four; earlier ones keep theirs."""
     bench.queue()
     bench.consume("A", prefetch=2)
     bench.consume("B", prefetch=2)

