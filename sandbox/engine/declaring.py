@@ -142,11 +142,11 @@ class Declaring(Guard):
                 name, durable=durable, auto_delete=auto_delete, arguments=arguments or {}
             )
         else:
+            _refuse_reserved("queue", name)
+            name = name or f"amq.gen-{self._moves.number('queue')}"
             options = QueueOptions.parse(
                 name, durable=durable, exclusive=exclusive, auto_delete=auto_delete, arguments=arguments or {}
             )
-            _refuse_reserved("queue", name)
-            name = name or f"amq.gen-{self._moves.number('queue')}"
             queue = Queue(name, options, channel.connection if exclusive else None, self._moves.now)
             self._moves.add_queue(queue)
         channel.last_queue = queue.name
