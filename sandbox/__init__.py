@@ -31,9 +31,12 @@ from importlib.metadata import version as _version
 
 from amqp.exceptions import (
     AccessRefused,
+    AMQPNotImplementedError,
     ChannelError,
     ConnectionError,  # noqa: A004  (AMQP's own name for it)
+    ConsumerCancelled,
     FrameSyntaxError,
+    MessageNacked,
     NotAllowed,
     NotFound,
     PreconditionFailed,
@@ -57,10 +60,13 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Exchange",
     "Queue",
     # what a refusal raises: py-amqp's own classes, but for the last
+    "AMQPNotImplementedError",
     "AccessRefused",
     "ChannelError",
     "ConnectionError",
+    "ConsumerCancelled",
     "FrameSyntaxError",
+    "MessageNacked",
     "NotAllowed",
     "NotFound",
     "PreconditionFailed",

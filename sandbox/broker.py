@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import kombu
+from amqp.exceptions import RecoverableConnectionError
 
 from . import tables
 from .engine.core import Due, Engine
@@ -71,7 +72,10 @@ class Consumption:
         self.channel = channel
 
     def cancel(self) -> None:
-        """Get nothing more.  What was delivered stays unacked, and can still be acknowledged."""
+        """Get nothing more, but what was already sent, which the callback gets now.
+
+        What was delivered stays unacked, and can still be acknowledged.
+        """
         if self.channel.is_open:
             self.channel.basic_cancel(self.tag)
 
@@ -97,7 +101,10 @@ class Broker:
     """
 
     def __init__(self, name: str | None = None, *, clock: Clock | None = None) -> None:
-        self.name = f"broker-{next(_numbers)}" if name is None else name
+        if isinstance(clock, type):
+            raise TypeError(f"clock is a clock, such as sandbox.{clock.__name__}(), not its class")
+        free = (given for number in _numbers if (given := f"broker-{number}") not in BROKERS)
+        self.name = next(free) if name is None else name
         self._engine = Engine(clock)
         register(self.name, self._engine)
         self._client = self.connection(name="you")
@@ -138,9 +145,14 @@ class Broker:
         before the others; all the rest is gone, every connection is closed, and consumers must subscribe
         anew.
         """
+        self._refuse_closed()
         self._engine.restart()
         self._client = self.connection(name="you")
         self._channels.clear()
+
+    def _refuse_closed(self) -> None:
+        if not self._engine.is_open:
+            raise RecoverableConnectionError("this broker is closed")
 
     def __enter__(self) -> Self:
         return self
@@ -363,11 +375,14 @@ class Broker:
         its message stays unacked.  More than `limit` deliveries raise RuntimeError: then a message is
         probably requeued for ever.
         """
-        for count in range(limit):
+        count = 0
+        while count < limit:
             try:
-                self._client.drain_events(timeout=0 if count else timeout)
+                count += bool(self._client.drain_events(timeout=0 if count else timeout))
             except socket.timeout:  # noqa: UP041  (the name that kombu documents)
                 return count
+        if not self._client.connection.session.outbox:
+            return limit
         msg = f"{limit} deliveries and no end: is a message requeued for ever?  Requeueing is no retry plan."
         raise RuntimeError(msg)
 
@@ -388,6 +403,7 @@ class Broker:
 
     def advance(self, seconds: float) -> None:
         """Move a manual clock on; everything that falls due on the way happens, each at its own time."""
+        self._refuse_closed()
         self._engine.advance(seconds)
 
     def step(self) -> Due | None:
@@ -395,6 +411,7 @@ class Broker:
 
         Returns that time and the queue, or None if nothing will ever happen.
         """
+        self._refuse_closed()
         return self._engine.step()
 
     def run_until_idle(self, *, limit: int = ENDLESS) -> int:
@@ -408,6 +425,8 @@ class Broker:
             if due is None:
                 return count
             last = [*last[-5:], due.queue]
+        if self._engine.peek() is None:
+            return limit
         msg = f"{limit} steps and no end; the last ones were in " + ", ".join(dict.fromkeys(last))
         raise RuntimeError(msg)
 
@@ -454,7 +473,7 @@ class Broker:
         return figures.draw(self.snapshot(), ax=ax)
 
     def plot_depth(
-        self, queues: Iterable[Named] | None = None, x: str | None = None, ax: Axes | None = None
+        self, queues: Named | Iterable[Named] | None = None, x: str | None = None, ax: Axes | None = None
     ) -> Axes:
         """Depth over time: one strip per queue, ready below and unacked on top.
 
@@ -462,6 +481,8 @@ class Broker:
         """
         from . import figures  # noqa: PLC0415  (as above)
 
+        if isinstance(queues, (str, kombu.Exchange, kombu.Queue)):
+            queues = [queues]
         names = None if queues is None else [_name(queue) for queue in queues]
         return figures.plot_depth(self._engine.depths(), names, x, ax, now=self.snapshot())
 
@@ -491,7 +512,11 @@ def _bound(entity: Entity, channel: Channel) -> Entity:
 
 
 def _name(entity: Named) -> str:
-    return entity if isinstance(entity, str) else str(entity.name)
+    if isinstance(entity, str):
+        return entity
+    if isinstance(entity, (kombu.Exchange, kombu.Queue)):
+        return str(entity.name)
+    raise TypeError(f"a queue or exchange is given by its name, or as kombu's object, not as {entity!r}")
 
 
 def _seconds(option: str, value: float | None) -> float | None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .engine.sessions import Delivery
     from .engine.snapshot import Snapshot
 
+#: How many rows are shown; all are there to be iterated.
+MOST_ROWS = 200
+
 Row = TypeVar("Row", bound="tuple[Any, ...]")
 
 
@@ -48,19 +51,26 @@ class Table(Sequence[Row], Generic[Row]):
     def __repr__(self) -> str:
         if not self._rows:
             return f"no {self.title}"
-        lines = [self._heads(), *([_text(value) for value in row] for row in self._rows)]
+        lines = [self._heads(), *([_text(value) for value in row] for row in self._rows[:MOST_ROWS])]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+        shown_lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+        return "\n".join([*shown_lines, *self._rest()])
+
+    def _rest(self) -> list[str]:
+        """The line that says how many rows are not shown."""
+        more = len(self._rows) - MOST_ROWS
+        return [f"and {more:,} more"] if more > 0 else []
 
     def _repr_html_(self) -> str:
         """The table for a notebook; every text in it is shown as text."""
         if not self._rows:
             return f"<p>no {escape(self.title)}</p>"
-        heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in self._heads())
-        body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in self._rows)
+        heads = [f'<th scope="col">{escape(head)}</th>' for head in self._heads()]
+        body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in self._rows[:MOST_ROWS])
+        body += "".join(f'<tr><td colspan="{len(heads)}">{rest}</td></tr>' for rest in self._rest())
         return (
             f"<table><caption>{escape(self.title)}</caption>"
-            f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+            f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
         )
 
     def _heads(self) -> list[str]:

@@ -17,13 +17,16 @@ TEST_LINE = (
 )
 
 FACE = [
+    "AMQPNotImplementedError",
     "AccessRefused",
     "Broker",
     "ChannelError",
     "ConnectionError",
+    "ConsumerCancelled",
     "Exchange",
     "FrameSyntaxError",
     "ManualClock",
+    "MessageNacked",
     "NotAllowed",
     "NotFound",
     "PreconditionFailed",

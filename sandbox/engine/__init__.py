@@ -4,8 +4,9 @@ Its modules, each standing on those before it:
 
     errors, clock                 what is refused; what time it is
     model, events                 values: messages, bindings, options with every x-argument parsed; moves
-    routing, queues, sessions     one exchange; one queue; one channel with what it holds
-    topology, deadlines           where a message goes; what falls due
+    routing, queues, sessions,    one exchange; one queue; one channel with what it holds;
+    topology                      which of them there are, and where a message goes
+    deadlines                     what falls due
     deadletter                    what a message looks like that died
     ledger, snapshot, depth       pictures of the state
     replay, history               from events to the state; everything that happened
@@ -16,5 +17,5 @@ Its modules, each standing on those before it:
     publishing, receiving
     core                          Engine: all of it
 
-None but guard and clock knows the time or takes a lock.
+None but clock knows the time; none but guard, and core where it waits, takes the lock.
 """

@@ -8,14 +8,16 @@ that no sleep will bring it.
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    import threading
+from typing import Protocol
 
 #: Midnight of 2026-01-01 UTC: a manual clock begins there, so that a lesson prints the same on any day.
 MANUAL_EPOCH = 1_767_225_600.0
+
+
+#: The end of the year 9999 as a Unix time: AMQP's timestamps go on, Python's end there.
+LAST_MOMENT = 253_402_300_800.0
 
 
 class Clock(Protocol):
@@ -59,6 +61,8 @@ class ManualClock:
     """
 
     def __init__(self, epoch: float = MANUAL_EPOCH) -> None:
+        if not 0 <= epoch < LAST_MOMENT:
+            raise ValueError(f"the epoch is a Unix time in seconds, before the year 10000, not {epoch!r}")
         self.epoch = epoch
         self._now = 0.0
 
@@ -75,6 +79,8 @@ class ManualClock:
         if moment < self._now:
             msg = f"time cannot go back from {self._now} s to {moment} s"
             raise ValueError(msg)
+        if not self.epoch + moment < LAST_MOMENT:
+            raise ValueError(f"time ends with the year 9999: {moment} s is later")
         self._now = round(moment, 9)
 
     def __repr__(self) -> str:
@@ -100,4 +106,4 @@ def wait(condition: threading.Condition, seconds: float | None) -> None:
     if sys.platform == "emscripten":  # pragma: no cover  (not a platform of the test suite)
         time.sleep(seconds or 0)
     else:
-        condition.wait(seconds)
+        condition.wait(None if seconds is None else min(seconds, threading.TIMEOUT_MAX))

@@ -121,8 +121,8 @@ class Copies:
         if queue.ready == 1:  # or else nobody can take more
             self._deliver_ready(queue)
         self._shorten(queue)
+        self.expire_head(queue)
         if queue.ready and queue.first() is copy:
-            self.expire_head(queue)
             self.deadlines.schedule(queue)
         return True
 

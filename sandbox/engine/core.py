@@ -86,6 +86,8 @@ class Engine(Publishing, Receiving):
     @verb
     def restart(self) -> None:
         """Stop and start the broker: what is durable and persistent is kept, every client is gone (U-12)."""
+        if not self.is_open:
+            raise Closed("this broker is closed")
         self._moves.restart()
 
     # ------------------------------------------------------------ waiting

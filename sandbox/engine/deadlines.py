@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Queue]] = []
+        self._dead = 0  # about how many entries are of queues that are gone
         #: Whether something was scheduled before all else, so that whoever sleeps until then sleeps too long.
         self.is_sooner = False
 
@@ -44,6 +45,14 @@ class Deadlines:
                     self.schedule(queue)
             heappop(self._heap)
         return None
+
+    def forget(self, queue: Queue) -> None:
+        """The queue is gone; its entries go when they have become many, or else when they come to the top."""
+        self._dead += queue.timer is not None
+        if self._dead > 100 and self._dead > len(self._heap) // 2:
+            self._heap = [entry for entry in self._heap if entry[2].exists]
+            heapify(self._heap)
+            self._dead = 0
 
     def may_be_due(self, now: float) -> bool:
         """Whether something may be due; quick, and never wrongly False."""

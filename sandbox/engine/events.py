@@ -43,11 +43,12 @@ Row = tuple[Any, ...]
 
 
 class Place(NamedTuple):
-    """Where a copy is.
+    """Where a copy is, or what an event is about.
 
-    `kind` is publisher, exchange, ready, unacked, or one of the doors out: done, lost, returned, expired,
-    dropped, dead_lettered, refused, removed.  `name` is the publisher's, the exchange's or the queue's;
-    `channel` and `consumer` say who holds an unacked copy (no consumer: it was fetched by a get).
+    `kind` is queue, channel, connection or broker for an event that moves nothing, and else publisher,
+    exchange, ready, unacked, or one of the doors out: done, lost, returned, expired, dropped,
+    dead_lettered, refused, removed.  `name` is the publisher's, the exchange's or the queue's; `channel`
+    and `consumer` say who holds an unacked copy (no consumer: it was fetched by a get).
     """
 
     kind: str
@@ -57,7 +58,8 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         who = f" of {self.consumer}" if self.consumer else ""
-        return f"{self.kind} {self.name}{who}".strip()
+        number = f" {self.channel}" if self.kind == "channel" else ""
+        return _shown(f"{self.kind} {self.name}{number}{who}".replace("  ", " ").strip())
 
 
 class Event(NamedTuple):
@@ -85,8 +87,13 @@ class Event(NamedTuple):
         number = f" message {self.message}" if self.message else ""
         way = f": {self.source} -> {self.target}" if self.source and self.target else ""
         subject = f" {self.target}" if self.target and not self.source else ""
-        reason = f" ({self.reason})" if self.reason else ""
+        reason = f" ({_shown(self.reason)})" if self.reason else ""
         return f"{self.serial} {self.time:.3f} s {self.kind.replace('_', ' ')}{number}{subject}{way}{reason}"
+
+
+def _shown(text: str) -> str:
+    """The text without characters that have an effect of their own."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class Arrival(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from .events import Event
+from .events import DOORS, Event
 from .replay import Replay
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ class History:
         self._log: tuple[Replay, list[Row]] = (Replay(), [])
         self._bytes = 0
         self._now = Replay()
+        self._snapshot: Snapshot | None = None
         self._observers: list[Callable[[], object]] = []
         self._told = 0
+        self._waking = False
 
     # ------------------------------------------------------------ reading
 
@@ -139,12 +141,15 @@ class History:
         body = message.body
         if len(body) > PREVIEW:
             message = message._replace(body=body[:PREVIEW])
-        self._bytes += len(message.body) + ROW_BYTES * len(message.headers)
+        self._bytes += len(message.body) + _size(message.headers) + _size(message.properties)
         return message
 
     def snapshot(self, time: float) -> Snapshot:
-        """The state now."""
-        return self.replay().snapshot(time)
+        """The state now; the same object as long as nothing changes."""
+        last = self._snapshot
+        if last is None or (last.serial, last.time) != (self.last, time):
+            last = self._snapshot = self.replay().snapshot(time)
+        return last
 
     def depths(self) -> Depths:
         """Depth over time, up to the last event."""
@@ -176,8 +181,15 @@ class History:
 
     def wake(self) -> None:
         """Tell the observers if there is anything new; called after the lock is released."""
-        if not self._observers or self._told == self.last:
+        if not self._observers or self._told == self.last or self._waking:
             return
+        self._waking = True  # an observer that calls verbs is not woken by them
+        try:
+            self._wake()
+        finally:
+            self._waking = False
+
+    def _wake(self) -> None:
         self._told = self.last
         for observer in tuple(self._observers):
             try:
@@ -186,6 +198,15 @@ class History:
                 log.exception("dropped an observer of the history that raised")
                 if observer in self._observers:
                     self._observers.remove(observer)
+
+
+def _size(value: object) -> int:
+    """About how many bytes a table, and all that is in it, takes."""
+    if isinstance(value, dict):
+        return sum(ROW_BYTES + _size(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(ROW_BYTES + _size(item) for item in value)
+    return len(value) if isinstance(value, (str, bytes)) else 0
 
 
 def _between(base: Replay, rows: list[Row], serial: int, until: int | None = None) -> list[Row]:
@@ -200,4 +221,4 @@ def _concerns(event: Event, queue: str) -> bool:
     return any(place is not None and place.kind in _OF_QUEUES and place.name == queue for place in places)
 
 
-_OF_QUEUES = ("ready", "unacked", "done", "expired", "dropped", "removed", "queue")
+_OF_QUEUES = ("ready", "unacked", "queue", *DOORS)

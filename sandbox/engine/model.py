@@ -30,14 +30,18 @@ def copy_table(value: Any) -> Any:
 
     Raises Unencodable for a value that AMQP has no type for.
     """
-    if value is None or isinstance(value, (str, float, datetime, Decimal)):
+    if isinstance(value, str):
+        return str.__str__(value)  # of a subclass only the text goes over the wire
+    if isinstance(value, float):
+        return float(value)
+    if value is None or isinstance(value, (bool, datetime, Decimal)):
         return value
     if isinstance(value, bytes):  # a long string like any text, which it comes out as if it can
         return _text_of(value)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
             raise Unencodable(f"the number {value} does not fit into 64 bits")
-        return value
+        return int(value)
     if isinstance(value, Mapping):
         return {_key(key): copy_table(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -60,7 +64,7 @@ def _key(key: Any) -> str:
         raise Unencodable(f"the name of a header or argument is text, not {type(key).__name__}")
     if len(key) > 63 and len(key.encode()) > 255:
         raise Unencodable(f"the name of a header or argument has at most 255 bytes, not {len(key.encode())}")
-    return key
+    return str.__str__(key)
 
 
 def type_name(value: Any) -> str:
@@ -98,8 +102,18 @@ def freeze(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value as RabbitMQ prints it between quotes."""
+    """A value as RabbitMQ prints it between quotes: arrays and tables are Erlang's terms."""
+    if isinstance(value, Mapping):
+        return "[" + ",".join(f'{{<<"{k}">>,{type_name(v)},{_term(v)}}}' for k, v in value.items()) + "]"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(f"{{{type_name(item)},{_term(item)}}}" for item in value) + "]"
+    if value is None:
+        return "undefined"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _term(value: Any) -> str:
+    return f'<<"{value}">>' if isinstance(value, str) else _shown(value)
 
 
 # ---------------------------------------------------------------- messages
@@ -357,12 +371,24 @@ def _refuse_queue_type(what: str, queue_type: Any) -> None:
     )
 
 
+#: Arguments of quorum queues and streams, which a classic queue is refused with.
+NOT_CLASSIC = (
+    "x-consumer-timeout",
+    "x-delivery-limit",
+    "x-dead-letter-strategy",
+    "x-initial-cluster-size",
+    "x-max-age",
+    "x-max-in-memory-length",
+    "x-quorum-initial-group-size",
+    "x-stream-max-segment-size-bytes",
+)
+
+
 def _check_without_effect(what: str, arguments: Mapping[str, Any]) -> None:
     """Refuse wrong values of arguments that RabbitMQ checks, though nothing of them shows here."""
-    if "x-consumer-timeout" in arguments:
-        raise PreconditionFailed(
-            f"invalid arg 'x-consumer-timeout' for {what} of queue type rabbit_classic_queue"
-        )
+    for name in NOT_CLASSIC:
+        if name in arguments:
+            raise PreconditionFailed(f"invalid arg '{name}' for {what} of queue type rabbit_classic_queue")
     version = _integer("x-queue-version", what, arguments)
     if version not in (None, 2):
         _refuse("x-queue-version", what, f"\"unsupported queue version '{version}'\"")

@@ -110,6 +110,7 @@ class Moves(Copies):
             self.unbind(binding, "its queue was deleted", serial)
         self.record("queue_deleted", place, reason=reason, cause=serial)
         self.topology.remove_queue(queue.name)
+        self.deadlines.forget(queue)
 
     def add_consumer(self, consumer: Consumer) -> None:
         """A consumer subscribes, and gets what waits for it."""

@@ -12,6 +12,7 @@ from .sessions import Transaction
 
 if TYPE_CHECKING:
     from .sessions import Channel
+    from .topology import Route
 
 
 class Published(NamedTuple):
@@ -51,22 +52,14 @@ class Publishing(Guard):
         """
         if immediate:
             raise NotImplementedByAMQP("immediate=true")
-        self._check_publish(channel, exchange, properties)
-        message = self._message(channel, exchange, routing_key, body, headers, properties)
-        if channel.transaction is not None:
-            channel.transaction.messages.append((message, mandatory))
-            return None
-        return self._publish(channel, message, mandatory=mandatory)
-
-    def _check_publish(self, channel: Channel, exchange: str, properties: dict[str, Any]) -> None:
-        """Refuse a missing or internal exchange (EX-5, EX-11) and a false name (U-13)."""
-        if exchange and self._moves.topology.exchange(exchange).options.internal:
+        if exchange and self._moves.topology.exchange(exchange).options.internal:  # EX-5, EX-11
             raise AccessRefused(f"cannot publish to internal exchange '{exchange}' in vhost '/'")
-        user = properties.get("user_id")
-        if user is not None and user != channel.connection.user:
-            raise PreconditionFailed(
-                f"user_id property set to '{user}' but authenticated user was '{channel.connection.user}'"
-            )
+        message = self._message(channel, exchange, routing_key, body, headers, properties)
+        route = self._moves.topology.route(exchange, message.keys, headers)
+        if channel.transaction is not None:
+            channel.transaction.messages.append((message, route, mandatory))
+            return None
+        return self._publish(channel, message, route, mandatory=mandatory)
 
     def _message(
         self,
@@ -77,24 +70,28 @@ class Publishing(Guard):
         headers: dict[str, Any],
         properties: dict[str, Any],
     ) -> Message:
+        """The message, or why the broker does not take it, in RabbitMQ's order of looking."""
+        if properties.get("reply_to") == REPLY_TO:
+            properties = {**properties, "reply_to": reply_address(self._moves, channel)}
         ttl = None
         if "expiration" in properties:
             milliseconds = parse_expiration(properties["expiration"])
             ttl = milliseconds / 1000
             properties = {**properties, "expiration": str(milliseconds)}  # "+5" arrives as "5" (TTL-1)
         more = further_keys(headers) if headers else ()
-        if properties.get("reply_to") == REPLY_TO:
-            properties = {**properties, "reply_to": reply_address(self._moves, channel)}
+        user, login = properties.get("user_id"), channel.connection.user
+        if user is not None and user != login:  # U-13
+            raise PreconditionFailed(f"user_id property set to '{user}' but authenticated user was '{login}'")
         if "BCC" in headers:
             headers = {name: value for name, value in headers.items() if name != "BCC"}
         number = self._moves.messages + 1
         return Message(number, exchange, routing_key, body, headers, properties, ttl, more)
 
-    def _publish(self, channel: Channel, message: Message, *, mandatory: bool) -> Published:
+    def _publish(self, channel: Channel, message: Message, route: Route, *, mandatory: bool) -> Published:
         moves = self._moves
-        route = moves.topology.route(message.exchange, message.keys, message.headers)
         publisher = channel.connection.place
-        mandatory = mandatory and not was_handed_out(moves, message.routing_key)
+        if message.exchange == "" and was_handed_out(moves, message.routing_key):
+            mandatory = False  # DRT-4
         refused = tuple(moves.publish(message, publisher, route, mandatory=mandatory))
         confirm = 0
         if channel.confirms is not None:
@@ -128,13 +125,16 @@ class Publishing(Guard):
     def tx_commit(self, channel: Channel) -> list[Published]:
         """Do what waits, messages before acknowledgements; returns what became of the messages."""
         waiting = self._transaction(channel)
-        channel.transaction = Transaction()
-        done = [
-            self._publish(channel, message._replace(id=self._moves.messages + 1), mandatory=mandatory)
-            for message, mandatory in waiting.messages
-        ]
-        for settle in waiting.settlements:
-            settle()
+        done = []
+        while (
+            waiting.messages
+        ):  # taken out one by one: an interrupted commit can be called again for the rest
+            message, route, mandatory = waiting.messages.pop(0)
+            message = message._replace(id=self._moves.messages + 1)
+            done.append(self._publish(channel, message, _still_there(route), mandatory=mandatory))
+        while waiting.settlements:
+            waiting.settlements[0]()
+            waiting.settlements.pop(0)
         return done
 
     @channel_verb
@@ -150,3 +150,9 @@ class Publishing(Guard):
         if channel.transaction is None:
             raise PreconditionFailed("channel is not transactional", "Call tx_select first.")
         return channel.transaction
+
+
+def _still_there(route: Route) -> Route:
+    """A route that was found when the message was published, without the queues that are gone since."""
+    targets = tuple(target for target in route.targets if target.queue.exists)
+    return route._replace(targets=targets, queues=tuple(target.queue.name for target in targets))

@@ -1,7 +1,8 @@
 """After an interrupt: the state follows the history.
 
 Ctrl-C may fall between any two steps of a verb.  What the history does not know has not happened, and what
-it knows has: `moves` records things in that order.  So everything that follows from it is made anew here.
+it knows has: `moves` and `copies` record things in that order.  So everything that follows from it is made
+anew here.
 Done twice, it changes nothing the second time; an interrupt of the repair itself is mended by the next.
 """
 
@@ -33,7 +34,8 @@ def repair(moves: Moves) -> None:
     for queue in moves.topology.queues.values():
         _refill(queue, known.queues[queue.name].seats, moves)
         mine = [consumer for consumer in _consumers(moves) if consumer.queue is queue]
-        queue.rebuild(sorted(mine, key=queue.consumers.index if set(mine) <= set(queue.consumers) else id))
+        rank = {consumer: place for place, consumer in enumerate(queue.consumers)}
+        queue.rebuild(sorted(mine, key=lambda consumer: rank.get(consumer, len(rank))))
     _recount(moves)
     for connection in moves.connections.values():
         _refill_outbox(connection)

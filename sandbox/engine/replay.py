@@ -137,21 +137,25 @@ class Replay:
         else:
             self._doors[kind] += 1
             self.on_its_way = 0
-            self._leave(self.exchanges[source.name], kind, message, target.name)
+            self._leave(self.exchanges.get(source.name), kind, message, target.name)
 
-    def _leave(self, exchange: _Exchange, door: str, message: int, publisher: str) -> None:
+    def _leave(self, exchange: _Exchange | None, door: str, message: int, publisher: str) -> None:
+        if door == "returned":
+            self.publishers[publisher].returned += 1
+        if exchange is None:
+            return  # deleted since the message was published, within a transaction
         if door == "lost":
             exchange.lost += 1
             exchange.last_lost = message
         else:
             exchange.returned += 1
-            self.publishers[publisher].returned += 1
 
     def _publish(self, publisher_name: str, exchange_name: str) -> None:
         exchange = self.exchanges.get(exchange_name)
-        if exchange is None:  # the default exchange, which is there without having been declared
+        if exchange is None and not exchange_name:  # the default one is there without having been declared
             exchange = self.exchanges[exchange_name] = _Exchange(exchange_name, _DEFAULT)
-        exchange.published += 1
+        if exchange is not None:  # or it was deleted since, and this is a transaction
+            exchange.published += 1
         publisher = self.publishers.get(publisher_name)
         if publisher is None:
             publisher = self.publishers[publisher_name] = _Publisher(publisher_name)

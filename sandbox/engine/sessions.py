@@ -1,6 +1,6 @@
 """The client's side of the broker: connections, channels, consumers, and what they hold.
 
-Plain records with little behaviour; the verbs that change them are in `core`.
+Plain records with little behaviour; the verbs that change them are in `publishing` and `receiving`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .model import Message
     from .queues import Copy, Queue
+    from .topology import Route
 
 
 class Delivery:
@@ -116,7 +117,7 @@ class Transaction:
     """What a transactional channel will do at its commit: messages first, then acknowledgements."""
 
     def __init__(self) -> None:
-        self.messages: list[tuple[Message, bool]] = []  # with whether it is mandatory
+        self.messages: list[tuple[Message, Route, bool]] = []  # with its way, and whether it is mandatory
         self.settlements: list[Callable[[], None]] = []
 
 

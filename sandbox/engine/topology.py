@@ -1,6 +1,6 @@
 """Which exchanges, queues and bindings there are, and where a message goes.
 
-Pure: no clock, no lock, no log.  `core` asks it, changes it, and records what changed.
+Pure: no clock, no lock, no log.  `moves` and `copies` ask it, change it, and record what changed.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def _publisher(publisher: PublisherView) -> Part:
 
 def lost_note(exchange: ExchangeView) -> str:
     """What is said of the messages that found no queue."""
-    return f"{exchange.lost:,} lost: no binding"
+    return f"{exchange.lost:,} lost: {'no binding' if exchange.name else 'no such queue'}"
 
 
 def _exchange(exchange: ExchangeView) -> Part:
@@ -241,6 +241,12 @@ def chips_of(options: QueueOptions, most: int = 3) -> tuple[str, ...]:
     """What a queue was declared with, in few words: the first ones, then how many more."""
     times = (("TTL", options.message_ttl), ("expires", options.expires))
     chips = [f"{word} {seconds(time)}" for word, time in times if time is not None]
+    limits = (("max", options.max_length, ""), ("max", options.max_length_bytes, " B"))
+    chips += [f"{word} {limit:,}{unit}" for word, limit, unit in limits if limit is not None]
+    if options.dead_letter_exchange is not None:
+        chips.append(f"dead letters to {label(options.dead_letter_exchange) or 'default'}")
+    chips += ["priority"] if options.max_priority else []
+    chips += ["single active"] if options.single_active_consumer else []
     flags = (("exclusive", options.exclusive), ("auto-delete", options.auto_delete))
     chips += [word for word, is_set in flags if is_set]
     return (*chips[:most], f"+{len(chips) - most}") if len(chips) > most else tuple(chips)
@@ -291,6 +297,7 @@ def consumer_status(consumer: ConsumerView) -> str:
     else:
         words = [f"{consumer.unacked:,} of {consumer.prefetch:,}" if consumer.unacked else "idle"]
     words += ["exclusive"] * consumer.exclusive
+    words += [] if consumer.active else ["stand-by"]
     words += [f"priority {consumer.priority}"] if consumer.priority else []
     return " · ".join(words)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amqp import protocol, spec
@@ -66,9 +67,12 @@ class Channel(base.StdChannel):
         return _Queues(self._engine)
 
     def was_refused(self) -> None:
-        """A method has raised: if that closed the connection, the client knows it now."""
+        """A method has raised: what that closed is closed for the client too."""
         if not self._connection.session.is_open:
             self._connection.is_told = True
+        if not self._session.consumers:
+            self._subscriptions.clear()
+            self.no_ack_consumers.clear()
 
     def __repr__(self) -> str:
         return f"<Channel {self.channel_id} of {self._connection!r}>"
@@ -79,6 +83,7 @@ class Channel(base.StdChannel):
         self._engine.close_channel(self._session)
         self._connection.channels.pop(self.channel_id, None)
         self._subscriptions.clear()
+        self.no_ack_consumers.clear()
 
     @amqp_errors(spec.Channel.Flow)
     def flow(self, active: bool) -> None:
@@ -308,8 +313,9 @@ class Channel(base.StdChannel):
     @amqp_errors(spec.Tx.Commit)
     def tx_commit(self) -> None:
         """Do what waits."""
-        for published in self._engine.tx_commit(self._session):
-            self._answer(published)
+        with ExitStack() as answers:  # each is given, though a handler raises
+            for published in reversed(self._engine.tx_commit(self._session)):
+                answers.callback(self._answer, published)
 
     @amqp_errors(spec.Tx.Rollback)
     def tx_rollback(self) -> None:
@@ -340,6 +346,7 @@ class Channel(base.StdChannel):
         # Known before the broker may send something, for another thread may be draining this connection.
         before = self._subscriptions.get(tag)
         self._subscriptions[tag] = _Subscription(callback, on_cancel)
+        (self.no_ack_consumers.add if no_ack else self.no_ack_consumers.discard)(tag)
         try:
             self._engine.basic_consume(
                 self._session,
@@ -354,8 +361,6 @@ class Channel(base.StdChannel):
             if before is not None:
                 self._subscriptions[tag] = before
             raise
-        if no_ack:
-            self.no_ack_consumers.add(tag)
         return tag
 
     @amqp_errors(spec.Basic.Cancel)
@@ -363,8 +368,13 @@ class Channel(base.StdChannel):
         """End a subscription; what was already on its way to it is handed over first."""
         if not self.is_open:
             return consumer_tag  # closing it has cancelled all
+        if consumer_tag not in self._session.consumers:
+            return consumer_tag  # unknown, or its own callback cancels it again
         self._engine.basic_cancel(self._session, consumer_tag)
-        while (delivery := self._engine.next_delivery(self._session, consumer_tag)) is not None:
+        while self.is_open:
+            delivery = self._engine.next_delivery(self._session, consumer_tag)
+            if delivery is None:
+                break
             self.deliver(delivery)
         self._subscriptions.pop(consumer_tag, None)
         self.no_ack_consumers.discard(consumer_tag)
@@ -416,8 +426,9 @@ class Channel(base.StdChannel):
 
         `a_global` is ignored, as RabbitMQ 4.3 does by default (Q-4).
         """
-        if not 0 <= prefetch_count <= 65_535:
-            raise Unencodable(f"a prefetch count is 0 to 65535, not {prefetch_count}")
+        count: Any = prefetch_count
+        if not isinstance(count, int) or not 0 <= count <= 65_535:
+            raise Unencodable(f"a prefetch count is a number from 0 to 65535, not {prefetch_count!r}")
         self._engine.basic_qos(self._session, prefetch_size, prefetch_count)
 
     # ------------------------------------------------------------ acknowledging

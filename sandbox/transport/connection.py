@@ -58,9 +58,10 @@ class Connection:
         self.channels[channel.channel_id] = channel
         return channel
 
-    def drain_events(self, timeout: float | None = None) -> None:
+    def drain_events(self, timeout: float | None = None) -> bool:
         """Hand out one thing that the broker has sent, waiting for it `timeout` seconds at most.
 
+        Returns whether it was a message; else it was the notice that a consumer is gone.
         Raises socket.timeout when there was none in time, RecoverableConnectionError when the connection
         is closed or is closed meanwhile.  `timeout` None waits for ever, 0 not at all.
         """
@@ -72,18 +73,19 @@ class Connection:
         if item is None:
             raise socket.timeout("timed out")  # noqa: UP041  (the name that kombu documents)
         channel = self.channels.get(item.channel.id)
-        if channel is None:
-            return
         if isinstance(item, Cancelled):
-            channel.cancelled(item.tag)
-        else:
+            if channel is not None:
+                channel.cancelled(item.tag)
+            return False
+        if channel is not None:
             channel.deliver(item)
+        return True
 
     def close(self) -> None:
         """Close all channels and be closed."""
-        self._finalizer.detach()
         self.is_told = True
         self.engine.disconnect(self.session)
+        self._finalizer.detach()  # last, so that after an interrupt the collection still closes it
         self.channels.clear()
 
     def __repr__(self) -> str:
@@ -145,9 +147,9 @@ class Transport(base.Transport):
         connection.client = None
         connection.close()
 
-    def drain_events(self, connection: Connection, **kwargs: Any) -> None:
+    def drain_events(self, connection: Connection, **kwargs: Any) -> bool:
         """See `Connection.drain_events`."""
-        connection.drain_events(**kwargs)
+        return connection.drain_events(**kwargs)
 
     def verify_connection(self, connection: Connection) -> bool:
         """Whether it can be used."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from kombu.exceptions import OperationalError
@@ -21,9 +21,9 @@ class UnknownBroker(OperationalError):
     """No broker of that name is alive in this process."""
 
 
-def register(name: str, engine: Engine) -> None:
+def register(name: Any, engine: Engine) -> None:
     """Let `sandbox://name` mean this engine from now on; ValueError if a URL cannot hold the name."""
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         msg = f"a broker's name is small letters, digits, dots, dashes and underscores, not {name!r}"
         raise ValueError(msg)
     BROKERS[name] = engine

@@ -105,4 +105,4 @@ def short(text: Any, what: str = "a name or routing key") -> str:
         raise Unencodable(f"{what} is text, not {type(text).__name__}")
     if len(text) > 63 and len(text.encode()) > 255:
         raise Unencodable(f"{what} has at most 255 bytes, not {len(text.encode())}")
-    return text
+    return str.__str__(text)  # of a subclass only the text goes over the wire

@@ -60,7 +60,7 @@ def containers(value: Any) -> set[int]:
 @CALM
 @given(values)
 def test_copy_is_equal_and_shares_nothing(value: Any) -> None:
-    """A copied table is equal to the last type, and no change of one shows in the other; texts arrive as text."""
+    """A copied table is equal to the last type, and no change of one shows in the other."""
     twin = copy_table(value)
 
     assert freeze(twin) == freeze(value)

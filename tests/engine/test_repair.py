@@ -532,9 +532,9 @@ def test_hammer() -> None:
     acking: set[tuple[str, str]] = set()
     acked: set[tuple[str, str]] = set()
     interrupts = 0
-    end = time.monotonic() + 1.5
+    end = time.monotonic() + 10  # on a machine that has no time for us
     with Alarm() as alarm:
-        while time.monotonic() < end:
+        while time.monotonic() < end and interrupts < 100:
             try:
                 alarm.ring(chance.uniform(1e-4, 5e-3))
                 while time.monotonic() < end:
