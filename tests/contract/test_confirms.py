@@ -185,6 +185,26 @@ def test_transaction_acknowledges(target: Target) -> None:
 
 
 @pytest.mark.statement("CON-5")
+def test_rolled_back_and_done_again(target: Target) -> None:
+    """CON-5: in a transaction a message is acknowledged once; after a rollback it can be once more."""
+    queue, channel = target.queue(), target.new_channel()
+    target.fill(queue, "0", "1")
+    channel.tx_select()
+    tags = [target.get(queue, channel).delivery_tag for _ in range(2)]
+
+    channel.basic_ack(tags[1], multiple=True)
+    channel.tx_rollback()
+    channel.basic_ack(tags[0])
+    channel.tx_commit()
+    channel.basic_ack(tags[1])
+    target.refused(
+        PreconditionFailed, f"unknown delivery tag {tags[1]}", channel.basic_ack, tags[1], on=channel
+    )
+
+    target.expect(queue, "1")
+
+
+@pytest.mark.statement("CON-5")
 def test_transaction_requeues(target: Target) -> None:
     """CON-5: a requeueing waits for its commit too."""
     queue, channel = target.queue(), target.channel

@@ -163,6 +163,23 @@ def test_what_a_dead_letter_keeps(target: Target) -> None:
     assert message.headers["mine"] == [1, "two"]
 
 
+@pytest.mark.statement("D-5")
+def test_a_dead_letter_does_not_expire(target: Target) -> None:
+    """D-5: with `expiration` its time to live is gone too; that of its new queue begins anew."""
+    dead, brief = target.queue(), target.queue(message_ttl=SHORT)
+    exchange = target.exchange("fanout")
+    for queue in (dead, brief):
+        target.channel.queue_bind(queue, exchange)
+    full = target.queue(max_length=0, dead_letter_exchange=exchange)
+
+    target.publish("x", "", full, expiration=str(SHORT))
+    target.sync(target.channel)
+    target.pass_time(0.1)
+
+    target.expect(dead, "x")
+    target.expect(brief)
+
+
 @pytest.mark.statement("D-6")
 def test_first_death(target: Target) -> None:
     """D-6: an entry of `x-death` says where, why, when and how often, and how the message had come there."""
@@ -171,6 +188,8 @@ def test_first_death(target: Target) -> None:
     target.queue(queue, max_length=0, **to(dead))
     target.channel.queue_bind(queue, source, "key")
     before = time.time()
+    if not target.late:
+        target.pass_time(0.9)  # the time of a death is in whole seconds
 
     target.publish("x", source, "key", headers={"CC": ["copy"], "BCC": ["blind"]}, expiration="60000")
     target.publish("y", source, "key")
