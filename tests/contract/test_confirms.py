@@ -20,8 +20,8 @@ class Confirms:
         channel.events["basic_return"].add(lambda *_: self.order.append("return"))
 
     def _answer(self, word: str, tag: int, multiple: bool) -> None:
-        first = max(self.answers, default=0) + 1 if multiple else tag
-        for number in range(first, tag + 1):
+        upto = range(1, tag + 1)  # a later message may have been answered for before
+        for number in [number for number in upto if number not in self.answers] if multiple else [tag]:
             assert number not in self.answers
             self.answers[number] = word
             self.order.append(word)
