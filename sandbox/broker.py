@@ -64,12 +64,23 @@ class Result(NamedTuple):
 
 
 class Consumption:
-    """A consumer that a Broker runs: its callback is called by `broker.drain()`."""
+    """A consumer that a Broker runs: its callback is called by `broker.drain()`, or by its own `drain()`."""
 
     def __init__(self, tag: str, queue: str, channel: Channel) -> None:
         self.tag = tag
         self.queue = queue
         self.channel = channel
+
+    def drain(self) -> int:
+        """Hand over to the callback what was sent to this consumer, in order; returns how much.
+
+        What was sent to others stays where it is.  What the callback raises comes out here; its message
+        stays unacked.
+        """
+        for count in range(ENDLESS):
+            if not self.channel.deliver_next(self.tag):
+                return count
+        raise _endless(ENDLESS)
 
     def cancel(self) -> None:
         """Get nothing more, but what was already sent, which the callback gets now.
@@ -383,8 +394,7 @@ class Broker:
                 return count
         if not self._client.connection.session.outbox:
             return limit
-        msg = f"{limit} deliveries and no end: is a message requeued for ever?  Requeueing is no retry plan."
-        raise RuntimeError(msg)
+        raise _endless(limit)
 
     def peek(self, queue: Named) -> tables.Table[tables.CopyRow]:
         """What stands in a queue, ready and unacked, head first.  Nothing is disturbed."""
@@ -395,6 +405,16 @@ class Broker:
         return tables.copies(name, self._engine.contents(name), now)
 
     # ------------------------------------------------------------ time
+
+    @property
+    def clock(self) -> Clock:
+        """The clock it was given, or else its own in real time."""
+        return self._engine.clock
+
+    @property
+    def due(self) -> Due | None:
+        """When, and in which queue, something will happen by itself next; None if nothing ever will."""
+        return self._engine.peek()
 
     @property
     def now(self) -> float:
@@ -503,6 +523,12 @@ class Broker:
 
     def __repr__(self) -> str:
         return f"<Broker {self.url} at {self.now:g} s: {self.ledger}>"
+
+
+def _endless(limit: int) -> RuntimeError:
+    return RuntimeError(
+        f"{limit} deliveries and no end: is a message requeued for ever?  Requeueing is no retry plan."
+    )
 
 
 def _bound(entity: Entity, channel: Channel) -> Entity:

@@ -434,6 +434,44 @@ def test_drain_has_a_limit(broker: Broker) -> None:
     assert broker.peek("work")[0].redelivered == 10
 
 
+def test_a_consumer_drains_alone(broker: Broker) -> None:
+    """`Consumption.drain` calls that consumer only, in order, and what is for others stays on its way."""
+    fill(broker, 1, 2, 3, 4)
+    received: list[tuple[str, Any]] = []
+    one = broker.consume("work", lambda body, _: received.append(("one", body)))
+    two = broker.consume("work", lambda body, _: received.append(("two", body)))
+    fill(broker, 5, 6, 7, 8)
+    assert [row.unacked for row in broker.consumers] == [6, 2]
+
+    assert two.drain() == 2
+    assert received == [("two", 6), ("two", 8)]
+    assert two.drain() == 0
+    assert broker.drain() == 6
+    assert received[2:] == [("one", body) for body in (1, 2, 3, 4, 5, 7)]
+    one.cancel()
+    two.close()
+    assert one.drain() == two.drain() == 0
+
+
+def test_a_consumer_drains_what_its_acks_let_in(broker: Broker) -> None:
+    """What the callback acknowledges makes room, and the next one is handed over too."""
+    fill(broker, 1, 2, 3)
+    consumption = broker.consume("work", lambda _, message: message.ack(), prefetch_count=1)
+
+    assert consumption.drain() == 3
+    assert broker.ledger.done == 3
+
+
+def test_a_consumer_that_requeues_for_ever_is_told(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Consumption.drain` ends like `broker.drain` does: in an error that says why."""
+    monkeypatch.setattr("sandbox.broker.ENDLESS", 10)
+    fill(broker, "hot potato")
+    consumption = broker.consume("work", lambda _, message: message.requeue())
+
+    with pytest.raises(RuntimeError, match="10 deliveries and no end"):
+        consumption.drain()
+
+
 # ---------------------------------------------------------------- mistakes
 
 UNKNOWN: dict[str, tuple[Callable[[Broker], object], str]] = {
@@ -739,6 +777,29 @@ def test_step_goes_to_the_next_moment(still: Broker) -> None:
     assert still.step() == (5, "late")
     assert still.step() is None
     assert still.now == 5
+
+
+def test_due_tells_what_comes_next(still: Broker) -> None:
+    """`due` is when, and in which queue, something happens by itself next; looking changes nothing."""
+    assert still.due is None
+    still.queue("late", message_ttl=5)
+    still.queue("soon", message_ttl=2)
+    for name in ("late", "soon"):
+        still.publish("x", routing_key=name)
+
+    assert still.due == still.due == (2, "soon")
+    assert still.due is not None
+    assert (still.due.time, still.due.queue, still.now) == (2, "soon", 0)
+    still.run_until_idle()
+    assert still.due is None
+
+
+def test_clock_is_the_one_that_was_given() -> None:
+    """`clock` is the broker's clock, real time if it was given none."""
+    clock = ManualClock()
+
+    assert Broker(clock=clock).clock is clock
+    assert isinstance(Broker().clock, sandbox.WallClock)
 
 
 def test_run_until_idle_goes_to_the_end(still: Broker) -> None:

@@ -371,11 +371,8 @@ class Channel(base.StdChannel):
         if consumer_tag not in self._session.consumers:
             return consumer_tag  # unknown, or its own callback cancels it again
         self._engine.basic_cancel(self._session, consumer_tag)
-        while self.is_open:
-            delivery = self._engine.next_delivery(self._session, consumer_tag)
-            if delivery is None:
-                break
-            self.deliver(delivery)
+        while self.deliver_next(consumer_tag):
+            pass
         self._subscriptions.pop(consumer_tag, None)
         self.no_ack_consumers.discard(consumer_tag)
         return consumer_tag
@@ -411,6 +408,17 @@ class Channel(base.StdChannel):
         subscription = self._subscriptions.get(tag)
         if subscription is not None and subscription.callback is not None:
             subscription.callback(self._received(delivery, consumer_tag=tag))
+
+    @amqp_errors(spec.Basic.Deliver)
+    def deliver_next(self, tag: str) -> bool:
+        """Call this consumer with what was sent to it next, before all that is for others; False: nothing."""
+        if not self.is_open:
+            return False
+        delivery = self._engine.next_delivery(self._session, tag)
+        if delivery is None:
+            return False
+        self.deliver(delivery)
+        return True
 
     def cancelled(self, tag: str) -> None:
         """The broker has ended a subscription."""
