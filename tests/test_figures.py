@@ -4,6 +4,8 @@
 
 import base64
 import io
+import json
+import re
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
 from itertools import combinations
+from math import hypot
 from typing import Any, cast
 from xml.etree import ElementTree as ET
 
@@ -29,8 +32,9 @@ from sandbox.engine.depth import Depths, Point
 from sandbox.engine.snapshot import Seat, Snapshot
 from sandbox.figures import describe, draw, glyphs, plot_depth, to_html, to_svg, tokens
 from sandbox.figures.marks import picture_of
-from sandbox.figures.palette import THEMES
+from sandbox.figures.palette import THEMES, Palette
 from sandbox.figures.shapes import Mark, Shape
+from sandbox.figures.sprites import REACH, metrics, sprites
 from sandbox.layout.words import width_of
 
 HOSTILE = (
@@ -347,6 +351,12 @@ def test_states_differ_without_colour() -> None:
         "again": outlines(tokens.ready(seat._replace(redelivered=1), 5, 0, 0)),
         "again and again": outlines(tokens.ready(seat._replace(redelivered=2), 5, 0, 0)),
         "hollow": outlines(tokens.hollow(seat, 0, 0)),
+        "dead letter": outlines(tokens.ready(seat._replace(deaths=1), 5, 0, 0)),
+        "died twice": outlines(tokens.ready(seat._replace(deaths=2), 5, 0, 0)),
+        "expired dead letter": outlines(tokens.ready(mortal._replace(deaths=1), 10, 0, 0)),
+        "hollow dead letter": outlines(tokens.hollow(seat._replace(deaths=1), 0, 0)),
+        "priority": outlines(tokens.ready(seat._replace(priority=1), 5, 0, 0)),
+        "higher priority": outlines(tokens.ready(seat._replace(priority=200), 5, 0, 0)),
         "sealed": outlines(tokens.held(seat, 0, 0)),
         "socket": outlines(iter([tokens.socket(0, 0)])),
     }
@@ -365,6 +375,46 @@ def test_types_differ_without_colour() -> None:
     for type_, marks in signs.items():
         xs = [command[-2] for mark in marks for command in mark.path if len(command) > 1]
         assert max(abs(float(x)) for x in xs) <= glyphs.TYPE_WIDTHS[type_] / 2
+
+
+# ---------------------------------------------------------------- signs for the web page
+
+
+def test_signs_are_plain_values() -> None:
+    """Each sign is a list of JSON values, whose colours are roles of the palette."""
+    sent = json.loads(json.dumps(sprites()))
+
+    assert sent == sprites()
+    for shape in (shape for shapes in sent.values() for shape in shapes):
+        roles = {shape.get("fill", ""), shape.get("line", ""), shape.get("role", "")} - {""}
+        assert roles <= set(Palette._fields)
+        assert ("d" in shape) != ("text" in shape)
+
+
+def test_signs_stay_within_their_reach() -> None:
+    """No outline of a sign leaves the circle that a drawer may count on."""
+    for name, shapes in sprites().items():
+        for shape in shapes:
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", shape["d"])]
+            points = zip(numbers[::2], numbers[1::2], strict=True)
+            assert max(hypot(*point) for point in points) + shape["width"] / 2 <= REACH, name
+
+
+def test_signs_differ_without_colour() -> None:
+    """Signs have outlines of their own, but for a copy's meanings; a seat that is kept has its number."""
+    looks = {
+        name: json.dumps([(shape["d"], bool(shape["fill"]), shape["dash"]) for shape in shapes])
+        for name, shapes in sprites().items()
+        if not name.startswith(("token_", "diamond_")) or name.endswith("_alive")
+    }
+
+    assert [(a, b) for a, b in combinations(looks, 2) if looks[a] == looks[b]] == [("hollow", "socket")]
+
+
+def test_lengths_are_plain_values() -> None:
+    """What a drawer must know about lengths are numbers with names."""
+    assert json.loads(json.dumps(metrics())) == metrics()
+    assert metrics()["seat"] == 28
 
 
 # ---------------------------------------------------------------- marks

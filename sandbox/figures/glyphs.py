@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .shapes import Shape, Words, arc, box, circle, joined, line
+from .shapes import Shape, Words, arc, box, circle, diamond, joined, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,9 @@ def _hash(x: float, y: float) -> Iterator[tuple[tuple[str | float, ...], ...]]:
         yield line((x - 4.2, y + shift), (x + 4.2, y + shift))
 
 
+# ---------------------------------------------------------------- on lines
+
+
 def arrowhead(x: float, y: float, direction: int = 1) -> Shape:
     """An open tip at (x, y), pointing right, or left if the direction is -1."""
     return Shape(line((x - 6 * direction, y - 4), (x, y), (x - 6 * direction, y + 4)), line="edge", width=1.5)
@@ -50,6 +53,14 @@ def arrowhead(x: float, y: float, direction: int = 1) -> Shape:
 def gate(x: float, y: float) -> Shape:
     """A double bar across a line: nothing passes."""
     return Shape(joined(line((x + dx, y - 9), (x + dx, y + 9)) for dx in (-2.5, 2.5)), line="ink", width=2.5)
+
+
+def open_end(x: float, y: float) -> Shape:
+    """An open circle: the line leads to nothing that exists."""
+    return Shape(circle(x, y, 4.5), "page", "ink")
+
+
+# ---------------------------------------------------------------- beside a copy
 
 
 def clock_badge(x: float, y: float) -> Iterator[Shape]:
@@ -68,10 +79,45 @@ def again_badge(x: float, y: float, times: int) -> Iterator[Mark]:
         yield Words(text, x + 0.3, y + 3.2, 7.5 if times < 10 else 6, "ink", "middle", bold=True)
 
 
+def deaths_badge(x: float, y: float, deaths: int) -> Iterator[Mark]:
+    """A small diamond with the number of times that a copy was dead-lettered; 0 leaves it blank."""
+    yield Shape(diamond(x, y, 7.5), "page", "ink", 1.2)
+    if deaths:
+        yield Words(str(deaths) if deaths < 10 else "9+", *_middle(x, y, deaths), "ink", "middle", bold=True)
+
+
+def priority_badge(x: float, y: float, priority: int | None, digits: int = 1) -> Iterator[Mark]:
+    """A small square with a priority, of up to three digits; None leaves it blank.
+
+    It grows to the left: (x, y) is the middle of one for a single digit.
+    """
+    digits = digits if priority is None else len(str(priority))
+    width, size = ((11, 8), (16, 8), (17, 6.5))[digits - 1]
+    yield Shape(box(x + 5.5 - width, y - 5.5, width, 11, 2.5), "page", "ink", 1.2)
+    if priority is not None:
+        yield Words(str(priority), x + 5.5 - width / 2, y + size * 0.36, size, "ink", "middle", bold=True)
+
+
+def _middle(x: float, y: float, number: int) -> tuple[float, float, float]:
+    """Where a number stands on a badge, and its size."""
+    return (x, y + 2.9, 8) if number < 10 else (x, y + 2.2, 6)
+
+
 def envelope_badge(x: float, y: float) -> Iterator[Shape]:
     """A sealed envelope: delivered, and not yet opened."""
     yield Shape(box(x - 5.5, y - 4, 11, 8), "page", "ink", 1.2)
     yield Shape(line((x - 5.5, y - 4), (x, y + 0.8), (x + 5.5, y - 4)), line="ink", width=1.2)
+
+
+def return_arrow(x: float, y: float) -> Iterator[Shape]:
+    """An arrow that turns back: on its way to whoever sent it."""
+    yield Shape(circle(x, y, 6.5), "page", "", 0)
+    turn = (("M", x + 3, y - 3), ("C", x + 5.8, y - 3, x + 5.8, y + 3, x + 3, y + 3), ("L", x - 5, y + 3))
+    yield Shape(turn, line="ink", width=1.4)
+    yield Shape(line((x - 2.2, y), (x - 5.4, y + 3), (x - 2.2, y + 6)), line="ink", width=1.4)
+
+
+# ---------------------------------------------------------------- how it ended
 
 
 def tick(x: float, y: float) -> Shape:
@@ -79,6 +125,37 @@ def tick(x: float, y: float) -> Shape:
     return Shape(
         line((x - 4, y), (x - 1, y + 3.5), (x + 4.5, y - 3.5)), line="on_colour", width=2, ends="round"
     )
+
+
+def bar(x: float, y: float) -> Shape:
+    """Refused."""
+    return Shape(line((x - 4, y), (x + 4, y)), line="on_colour", width=2.4)
+
+
+def confirmed(x: float, y: float, radius: float = 8) -> Iterator[Shape]:
+    """The broker has it, or a consumer is done with it."""
+    yield Shape(circle(x, y, radius), "done", "ink")
+    yield tick(x, y)
+
+
+def nacked(x: float, y: float, radius: float = 8) -> Iterator[Shape]:
+    """The broker does not have it."""
+    yield Shape(circle(x, y, radius), "lost", "ink")
+    yield bar(x, y)
+
+
+def cross(x: float, y: float) -> Shape:
+    """On a strip: here a message was lost."""
+    strokes = (line((x - 3.5, y + dy), (x + 3.5, y - dy)) for dy in (-3.5, 3.5))
+    return Shape(joined(strokes), line="ink", width=1.6)
+
+
+def small_diamond(x: float, y: float) -> Shape:
+    """On a strip: here a copy was dead-lettered."""
+    return Shape(diamond(x, y, 4.5), "alive", "ink", 1.2)
+
+
+# ---------------------------------------------------------------- people
 
 
 def palm(x: float, y: float) -> Iterator[Shape]:

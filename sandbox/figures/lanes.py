@@ -27,8 +27,8 @@ from sandbox.layout.parts import (
 )
 from sandbox.layout.words import width_of
 
-from .glyphs import gate, palm, tick
-from .shapes import Shape, Words, box, circle, joined, line, rounded
+from .glyphs import confirmed, gate, palm
+from .shapes import Shape, Words, box, joined, line, rounded
 from .tokens import DASH, held, hollow, ready, socket
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ def _chute(node: Node, view: ConsumerView) -> Iterator[Mark]:
     for y, slope in ((node.y, 4), (node.y + node.height, -4)):
         yield Shape(line((node.x, y), (node.x + 16, y + slope), (node.right, y + slope)), line="ink")
     if view.received:
-        yield Shape(circle(node.right - 16, node.middle, 8), "done", "ink")
-        yield tick(node.right - 16, node.middle)
+        yield from confirmed(node.right - 16, node.middle)
 
 
 def hand(node: Node, channel: ChannelView) -> Iterator[Mark]:

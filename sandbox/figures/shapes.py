@@ -79,6 +79,11 @@ def circle(x: float, y: float, radius: float) -> Path:
     return (*arc(x, y, radius, 0, 360), ("Z",))
 
 
+def diamond(x: float, y: float, radius: float) -> Path:
+    """A square on its tip around (x, y)."""
+    return line((x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y), closed=True)
+
+
 def rounded(points: Sequence[tuple[float, float]], radius: float) -> Path:
     """From point to point, with corners rounded as far as there is room."""
     path: list[tuple[str | float, ...]] = [("M", *points[0])]

@@ -1,35 +1,47 @@
-"""One copy of a message, in each of the states it can be in."""
+"""One copy of a message, in each of the states it can be in.
+
+What happened to it is told by badges, each in a corner of its own: came back (upper left), expired or still
+sealed (upper right), its priority (lower right), its deaths (lower left).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .glyphs import again_badge, clock_badge, envelope_badge
-from .shapes import Shape, Words, arc, circle
+from .glyphs import again_badge, clock_badge, deaths_badge, envelope_badge, priority_badge
+from .shapes import Shape, Words, arc, circle, diamond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sandbox.engine.snapshot import Seat
 
-    from .shapes import Mark
+    from .shapes import Mark, Path
 
 RADIUS = 10  # px
+DIAMOND = 12.5  # px: from the middle of a dead letter to its tips
 RING = 13.2  # px: the ring of the time to live
 DASH = (2.2, 2.2)
+
+#: Where the badges stand, from the middle of the copy.
+AGAIN = (-8.5, -9.5)
+CLOCK = (9.0, -9.0)
+ENVELOPE = (8.0, -9.5)
+PRIORITY = (8.0, 9.5)
+DEATHS = (-8.0, 9.0)
 
 
 def ready(seat: Seat, time: float, x: float, y: float) -> Iterator[Mark]:
     """A copy that waits in its lane."""
     if seat.expires is not None and seat.expires <= time:
         yield Shape(circle(x, y, RING), line="muted", width=1)
-        yield from token(seat.message, x, y, "dead")
-        yield from clock_badge(x + 9, y - 9)
+        yield from token(seat.message, x, y, "dead", is_dead_letter=bool(seat.deaths))
+        yield from clock_badge(*_moved(CLOCK, x, y))
     else:
         if seat.expires is not None:
             yield _ring(seat.entered, seat.expires, time, x, y)
-        yield from token(seat.message, x, y, "alive")
-    yield from _again(seat, x, y)
+        yield from token(seat.message, x, y, "alive", is_dead_letter=bool(seat.deaths))
+    yield from _badges(seat, x, y)
 
 
 def _ring(entered: float, expires: float, time: float, x: float, y: float) -> Shape:
@@ -40,21 +52,34 @@ def _ring(entered: float, expires: float, time: float, x: float, y: float) -> Sh
 
 def held(seat: Seat, x: float, y: float) -> Iterator[Mark]:
     """A copy in somebody's hands; sealed until the callback has begun."""
-    yield from token(seat.message, x, y, "alive")
+    yield from token(seat.message, x, y, "alive", is_dead_letter=bool(seat.deaths))
     if seat.consumer and not seat.handed:
-        yield from envelope_badge(x + 8, y + 9.5)
-    yield from _again(seat, x, y)
+        yield from envelope_badge(*_moved(ENVELOPE, x, y))
+    yield from _badges(seat, x, y)
 
 
-def _again(seat: Seat, x: float, y: float) -> Iterator[Mark]:
+def _badges(seat: Seat, x: float, y: float) -> Iterator[Mark]:
     if seat.redelivered:
-        yield from again_badge(x - 8.5, y - 9.5, seat.redelivered)
+        yield from again_badge(*_moved(AGAIN, x, y), seat.redelivered)
+    if seat.priority:
+        yield from priority_badge(*_moved(PRIORITY, x, y), seat.priority)
+    if seat.deaths:
+        yield from deaths_badge(*_moved(DEATHS, x, y), seat.deaths)
+
+
+def _moved(offset: tuple[float, float], x: float, y: float) -> tuple[float, float]:
+    return x + offset[0], y + offset[1]
 
 
 def hollow(seat: Seat, x: float, y: float) -> Iterator[Mark]:
     """The seat in the lane to which an unacked copy would return."""
-    yield Shape(circle(x, y, RADIUS), "", "muted", 1.3, DASH)
+    yield hollow_seat(x, y, is_dead_letter=bool(seat.deaths))
     yield number(seat.message, x, y, "muted")
+
+
+def hollow_seat(x: float, y: float, *, is_dead_letter: bool = False) -> Shape:
+    """The outline that an unacked copy leaves behind."""
+    return Shape(outline(x, y, is_dead_letter=is_dead_letter), "", "muted", 1.3, DASH)
 
 
 def socket(x: float, y: float) -> Shape:
@@ -62,10 +87,20 @@ def socket(x: float, y: float) -> Shape:
     return Shape(circle(x, y, RADIUS), "", "edge", 1.3, DASH)
 
 
-def token(message: int, x: float, y: float, meaning: str) -> Iterator[Mark]:
-    """A filled circle with the number of its message."""
-    yield Shape(circle(x, y, RADIUS), meaning, "ink")
+def token(message: int, x: float, y: float, meaning: str, *, is_dead_letter: bool = False) -> Iterator[Mark]:
+    """A copy with the number of its message."""
+    yield body(x, y, meaning, is_dead_letter=is_dead_letter)
     yield number(message, x, y, "on_alive" if meaning == "alive" else "on_colour")
+
+
+def body(x: float, y: float, meaning: str, *, is_dead_letter: bool = False) -> Shape:
+    """A filled circle, or a diamond for a dead letter."""
+    return Shape(outline(x, y, is_dead_letter=is_dead_letter), meaning, "ink")
+
+
+def outline(x: float, y: float, *, is_dead_letter: bool = False) -> Path:
+    """The outline of a copy."""
+    return diamond(x, y, DIAMOND) if is_dead_letter else circle(x, y, RADIUS)
 
 
 def number(message: int, x: float, y: float, role: str) -> Words:
