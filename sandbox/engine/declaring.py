@@ -72,11 +72,14 @@ class Declaring(Guard):
         if not queue and not routing_key:
             routing_key = name
         refuse_default(exchange)
-        if exchange not in self._moves.topology.exchanges:
-            self._moves.topology.exchange(exchange)
+        topology = self._moves.topology
+        source = topology.exchange(exchange)
         refuse_reply_queue(name)
+        topology.queue(name)
+        binding = Binding(exchange, name, routing_key, arguments)
+        source.check(binding)  # first what the exchange says, then whose the queue is
         self._queue(channel, name)
-        self._moves.bind(Binding(exchange, name, routing_key, arguments))
+        self._moves.bind(binding)
 
     @channel_verb
     def exchange_bind(
@@ -85,9 +88,11 @@ class Declaring(Guard):
         """Let one exchange send what matches on to another (E2E-1)."""
         refuse_default(source)
         refuse_default(destination)
-        self._moves.topology.exchange(source)
+        exchange = self._moves.topology.exchange(source)
         self._moves.topology.exchange(destination)
-        self._moves.bind(Binding(source, destination, routing_key, arguments, to_exchange=True))
+        binding = Binding(source, destination, routing_key, arguments, to_exchange=True)
+        exchange.check(binding)
+        self._moves.bind(binding)
 
     @channel_verb
     def exchange_unbind(

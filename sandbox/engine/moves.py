@@ -65,7 +65,6 @@ class Moves(Copies):
         """Add a binding; one that exists already stays as it is (EX-2)."""
         exchange = self.topology.exchanges[binding.source]
         if binding not in exchange.bindings:
-            exchange.check(binding)
             self.topology.add_binding(binding)
             self.record("bound", _end(binding), source=Place("exchange", binding.source), what=binding)
 

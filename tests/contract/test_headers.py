@@ -58,6 +58,22 @@ def test_x_match_is_checked(target: Target) -> None:
         )
 
 
+@pytest.mark.statement("EX-20")
+def test_x_match_is_checked_first(target: Target) -> None:
+    """EX-20: the conditions are looked at before it is asked whose the queue is."""
+    queue = target.queue(channel=target.new_connection().channel(), exclusive=True)
+
+    target.refused(
+        PreconditionFailed,
+        "Invalid x-match field type signedint (value 1); expected longstr",
+        target.channel.queue_bind,
+        queue,
+        "amq.headers",
+        "",
+        arguments={"x-match": 1},
+    )
+
+
 @pytest.mark.statement("EX-21")
 def test_headers_with_x(target: Target) -> None:
     """EX-21: conditions on headers that begin with `x-` count only for the two `…-with-x`."""

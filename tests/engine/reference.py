@@ -385,8 +385,12 @@ class Reference:
         if source == "":
             raise Refused(403)
         self._exchange(source)
+        if queue not in self.queues:
+            raise Refused(404)
+        binding = Binding(source, queue, False, key, arguments)
+        self._check(binding)
         self._queue(channel, queue)
-        self._bind(Binding(source, queue, False, key, arguments))
+        self._bind(binding)
 
     @verb
     def exchange_bind(self, _: Channel, destination: str, source: str, key: str, arguments: Table) -> None:
@@ -395,12 +399,17 @@ class Reference:
             raise Refused(403)
         self._exchange(source)
         self._exchange(destination)
-        self._bind(Binding(source, destination, True, key, arguments))
+        binding = Binding(source, destination, True, key, arguments)
+        self._check(binding)
+        self._bind(binding)
 
-    def _bind(self, binding: Binding) -> None:
-        """EX-2, TOP-9."""
+    def _check(self, binding: Binding) -> None:
+        """TOP-9."""
         if self.exchanges[binding.source].type == "topic" and words(binding.key).count("#") > 2:
             raise Refused(406)
+
+    def _bind(self, binding: Binding) -> None:
+        """EX-2."""
         if binding not in self.bindings:
             self.bindings.append(binding)
 
