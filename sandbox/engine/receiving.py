@@ -50,9 +50,9 @@ class Receiving(Declaring):
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         """Subscribe to a queue under a tag of the client's choice (Q-5 to Q-7, Q-9)."""
+        name = self._queue_name(channel, queue)
         if tag in channel.consumers:
             raise NotAllowed(f"attempt to reuse consumer tag '{tag}'", "Tags are unique within a channel.")
-        name = self._queue_name(channel, queue)
         if name == REPLY_TO:
             found = open_reply_queue(self._moves, channel, no_ack=no_ack)
         else:

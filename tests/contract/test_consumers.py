@@ -1,7 +1,13 @@
 """Consumers: prefetch, and who gets the next message (Q)."""
 
 import pytest
-from amqp.exceptions import AccessRefused, AMQPNotImplementedError, NotAllowed, PreconditionFailed
+from amqp.exceptions import (
+    AccessRefused,
+    AMQPNotImplementedError,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+)
 
 from tests.contract.target import Inbox, Target
 
@@ -356,6 +362,15 @@ def test_consumer_tags(target: Target) -> None:
     target.refused(
         NotAllowed, "attempt to reuse consumer tag 'mine'", channel.basic_consume, queue, "mine", on=channel
     )
+
+
+@pytest.mark.statement("Q-9", "U-8")
+def test_queue_before_tag(target: Target) -> None:
+    """Q-9: what an empty queue name means is asked before the tag is looked at."""
+    queue, channel = target.queue(), target.new_channel()
+    channel.basic_consume(queue, "mine")
+
+    target.refused(NotFound, "no previously declared queue", channel.basic_consume, "", "mine", on=channel)
 
 
 @pytest.mark.statement("Q-10")
