@@ -202,13 +202,13 @@ class Copies:
 
     # ------------------------------------------------------------ out for good
 
-    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+    def acknowledge(self, deliveries: Iterable[Delivery], reason: str = "") -> None:
         """The client is done with these copies."""
         freed: dict[Queue, None] = {}
         for delivery in deliveries:
             copy = delivery.copy
             if copy.queue.exists:
-                self._move("acked", copy, delivery.place, delivery.door("done"))
+                self._move("acked", copy, delivery.place, delivery.door("done"), reason)
                 copy.queue.discard(copy)
             self._release(delivery, freed)
         self._run(freed)

@@ -133,7 +133,7 @@ class Publishing(Guard):
             message = message._replace(id=self._moves.messages + 1)
             done.append(self._publish(channel, message, _still_there(route), mandatory=mandatory))
         while waiting.settlements:
-            waiting.settlements[0]()
+            waiting.settlements[0].carry_out()
             waiting.settlements.pop(0)
         return done
 

@@ -9,10 +9,10 @@ from .errors import AccessRefused, NotAllowed, NotImplementedByAMQP, Preconditio
 from .guard import channel_verb, verb
 from .model import type_name
 from .replyto import REPLY_TO, open_reply_queue, refuse_reply_queue
-from .sessions import Consumer, Delivery
+from .sessions import Consumer, Delivery, Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
     from .queues import Queue
     from .sessions import Channel
@@ -98,7 +98,7 @@ class Receiving(Declaring):
     def basic_ack(self, channel: Channel, tag: int, *, multiple: bool = False) -> None:
         """These messages are done with (R-6, R-7)."""
         deliveries = channel.outstanding(tag, multiple=multiple)
-        self._settle_or_note(channel, deliveries, lambda: self._moves.acknowledge(deliveries))
+        self._settle_or_note(channel, Settlement(self._moves.acknowledge, "", deliveries))
 
     @channel_verb
     def basic_nack(
@@ -113,24 +113,25 @@ class Receiving(Declaring):
         """These messages go back to their seats, or away for good (R-2, R-8); `word` is for the history."""
         deliveries = channel.outstanding(tag, multiple=multiple)
         move = self._moves.requeue if requeue else self._moves.reject
-        self._settle_or_note(channel, deliveries, lambda: move(deliveries, word))
+        self._settle_or_note(channel, Settlement(move, word, deliveries))
 
     @staticmethod
-    def _settle_or_note(channel: Channel, deliveries: Iterable[Delivery], settle: Callable[[], None]) -> None:
+    def _settle_or_note(channel: Channel, settlement: Settlement) -> None:
         """Settle at once; within a transaction only note that it is to be done (CON-5)."""
         if channel.transaction is None:
-            settle()
+            settlement.carry_out()
             return
-        for delivery in deliveries:
+        for delivery in settlement.deliveries:
             delivery.settling = True
-        channel.transaction.settlements.append(settle)
+        channel.transaction.note(settlement)
 
     @channel_verb
     def basic_recover(self, channel: Channel, *, requeue: bool = True) -> None:
         """All unacked messages of the channel go back to their seats (R-9)."""
         if not requeue:
             raise NotImplementedByAMQP("requeue=false")
-        self._moves.requeue(channel.outstanding(0, multiple=True), "recovered")
+        everything = channel.outstanding(0, multiple=True)
+        Settlement(self._moves.requeue, "recovered", everything).carry_out()
 
 
 def _refuse_shared(queue: Queue, *, exclusive: bool) -> None:

@@ -5,7 +5,7 @@ Plain records with little behaviour; the verbs that change them are in `publishi
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import PreconditionFailed
@@ -13,7 +13,7 @@ from .events import Place
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .model import Message
     from .queues import Copy, Queue
@@ -113,12 +113,50 @@ class Consumer:
         return self.no_ack or self.prefetch == 0 or self.held < self.prefetch
 
 
+class Settlement(NamedTuple):
+    """What is to become of deliveries: `move` does it (ack, requeue or reject), `word` is for the history."""
+
+    move: Callable[[Iterable[Delivery], str], None]
+    word: str
+    deliveries: list[Delivery]
+
+    def carry_out(self) -> None:
+        """Do it.
+
+        A channel tells the queues of it in portions: each message that was fetched by itself, then each
+        consumer's, by their tags.  A queue is done with one portion, and has delivered again what it can,
+        before it hears of the next (R-2; rabbit_channel:foreach_per_queue).
+        """
+        if len(self.deliveries) == 1:  # as it nearly always is
+            self.move(self.deliveries, self.word)
+            return
+        portions: defaultdict[tuple[str, str, int], list[Delivery]] = defaultdict(list)
+        for delivery in sorted(self.deliveries, key=_by_tag):
+            name, consumer = delivery.copy.queue.name, delivery.consumer
+            key = (name, "", delivery.tag) if consumer is None else (name, consumer.tag, 0)
+            portions[key].append(delivery)
+        for key in sorted(portions):
+            self.move(portions[key], self.word)
+
+
+def _by_tag(delivery: Delivery) -> int:
+    return delivery.tag
+
+
 class Transaction:
     """What a transactional channel will do at its commit: messages first, then acknowledgements."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[Message, Route, bool]] = []  # with its way, and whether it is mandatory
-        self.settlements: list[Callable[[], None]] = []
+        self.settlements: list[Settlement] = []
+
+    def note(self, new: Settlement) -> None:
+        """Note what is to become of deliveries; what is the same as before is done in one with it."""
+        last = self.settlements[-1] if self.settlements else None
+        if last is not None and (last.move, last.word) == (new.move, new.word):
+            last.deliveries.extend(new.deliveries)
+        else:
+            self.settlements.append(new)
 
 
 class Channel:

@@ -19,7 +19,6 @@ DIFFERENCES = (
     "A mistake raises at the faulty call. RabbitMQ tells of a failed publish or ack one operation later.",
     "A dead letter is never `redelivered`. On RabbitMQ 4 it is, if it was rejected or had come back before.",
     "What expires at the head is gone at once. RabbitMQ may overlook what got there by its priority.",
-    "Consumers whose messages are acked together go on in the order of delivery; there, of their tags.",
     "A transient exchange does not outlive a restart. On RabbitMQ 4 it may.",
     "What fits into no frame, as a name of 256 bytes, raises `FrameSyntaxError`; py-amqp: `struct.error`.",
     "There are classic queues only: to declare a quorum queue or a stream is refused.",

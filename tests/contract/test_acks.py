@@ -60,6 +60,56 @@ def test_requeued_before_younger_ones(target: Target) -> None:
     target.expect(queue, "a", "c", "f")
 
 
+@pytest.mark.statement("R-2")
+def test_requeued_in_portions(target: Target) -> None:
+    """R-2: what each consumer of a channel has is requeued and delivered again by itself, by their tags."""
+    queue, channel = target.queue(max_length=1), target.new_channel()
+    second = target.consume(queue, channel=channel, consumer_tag="b")
+    first = target.consume(queue, channel=channel, consumer_tag="a")
+    target.fill(queue, "0", "1")
+    second.expect("0")
+    first.expect("1")
+
+    target.nack(channel, 2, multiple=True, requeue=True)
+    target.sync(channel)
+
+    second.expect("0", "1")  # it came back first, and went to the next consumer
+    first.expect("1", "0")
+
+
+@pytest.mark.statement("R-2")
+def test_fetched_is_requeued_one_by_one(target: Target) -> None:
+    """R-2: messages that were fetched are requeued one after the other, and none is in another's way."""
+    queue, channel = target.queue(max_length=1, overflow="drop-head"), target.new_channel()
+    held = []
+    for body in ("0", "1"):
+        target.fill(queue, body)
+        held += tags(target, queue, 1, channel)
+    other = target.consume(queue, prefetch=2)
+
+    target.nack(channel, held[1], multiple=True, requeue=True)
+    target.sync(channel)
+
+    other.expect("0", "1")
+
+
+@pytest.mark.statement("R-6", "Q-5")
+def test_acked_in_portions(target: Target) -> None:
+    """R-6: consumers whose messages are acked together go on by their tags."""
+    queue, channel = target.queue(), target.new_channel()
+    second = target.consume(queue, channel=channel, consumer_tag="b", prefetch=1)
+    first = target.consume(queue, channel=channel, consumer_tag="a", prefetch=1)
+    target.fill(queue, *"0123")
+    second.expect("0")
+    first.expect("1")
+
+    channel.basic_ack(2, multiple=True)
+    target.sync(channel)
+
+    first.expect("1", "2")
+    second.expect("0", "3")
+
+
 def by_reject(target: Target, channel: Any) -> None:
     for tag in (1, 2):
         channel.basic_reject(tag, requeue=True)

@@ -9,10 +9,11 @@ So a step is a race
   channel and a dead letter from another queue, dead letters from two queues, or from one while a channel
   requeues; when a connection closes, its channels end side by side;
 * if bindings vanish (with an auto-delete queue, an expired one) while dead letters are routed;
-* if a commit acknowledges messages of a queue it also publishes to: acknowledgements overtake
-  (rabbit_amqqueue_process:prioritise_cast).
+* if a commit acknowledges messages of a queue to which it also publishes, or of which it requeues or rejects
+  others: acknowledgements overtake (rabbit_amqqueue_process:prioritise_cast).
 
-A queue's own dead letters to itself are no race, for nobody else sends them.
+A queue's own dead letters to itself are no race, for nobody else sends them; unless a channel settles the
+queue's messages in several portions (rabbit_channel:foreach_per_queue), for they may come in between.
 """
 
 from __future__ import annotations
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
     from sandbox.engine.events import Event
 
     from .steps import Seat, Step
+
+
+#: What becomes of a delivery that its channel settles.
+_SETTLED = ("requeued", "acked", "rejected", "dead_lettered")
+
+#: Steps that return what is unacked in one portion.
+_CLOSING = ("close_channel", "close_connection")
 
 
 class Race(Exception):
@@ -52,7 +60,7 @@ class Scene(NamedTuple):
 
 def refuse_races(scene: Scene) -> None:
     """Raise Race if chance, or a rule that excludes the step, decides what it does."""
-    for why in (_mixed_tags(scene), _mixed_arrivals(scene), _routing_changes(scene)):
+    for why in (_mixed_tags(scene), _mixed_arrivals(scene), _mixed_portions(scene), _routing_changes(scene)):
         if why:
             raise Race(scene.draft, why)
     for rule in RULES:
@@ -98,6 +106,26 @@ def _mixed_arrivals(scene: Scene) -> str:
             found.add(next(number for number, seat in scene.seats.items() if seat == scene.step.seat))
         if len(found) > 1:
             return f"arrivals in {name}"
+    return ""
+
+
+def _mixed_portions(scene: Scene) -> str:
+    """Whether something may come between two portions of what a channel settles."""
+    portions: defaultdict[str, set[tuple[str, int, str, int]]] = defaultdict(set)
+    to_themselves = set()
+    for event in scene.events:
+        if event.kind in ("routed", "refused") and _sender(event, scene) == event.target.name:
+            to_themselves.add(event.target.name)
+        elif event.source is not None and event.source.kind == "unacked" and event.kind in _SETTLED:
+            channel, consumer = event.source.channel, event.source.consumer
+            fetched = 0 if consumer else event.copy  # each for itself
+            portions[event.source.name].add((event.kind, channel, consumer, fetched))
+    for name, found in portions.items():
+        kinds = {kind for kind, *_ in found}
+        if scene.step.verb == "tx_commit" and "acked" in kinds and len(kinds) > 1:
+            return f"acknowledgements in {name} overtake"
+        if len(found) > 1 and name in to_themselves and scene.step.verb not in _CLOSING:
+            return f"dead letters between portions in {name}"
     return ""
 
 

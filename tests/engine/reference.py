@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from itertools import count
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -740,17 +740,22 @@ class Reference:
     @verb
     def basic_ack(self, channel: Channel, tag: int, *, multiple: bool = False) -> None:
         """R-6, R-7, R-10."""
-        self._release(_meant(channel, tag, multiple=multiple), self._done)
+        self._settle(_meant(channel, tag, multiple=multiple), self._done)
 
     @verb
     def basic_nack(self, channel: Channel, tag: int, *, multiple: bool = False, requeue: bool = True) -> None:
         """R-2, R-8, D-12."""
-        self._release(_meant(channel, tag, multiple=multiple), self._put_back if requeue else self._reject)
+        self._settle(_meant(channel, tag, multiple=multiple), self._put_back if requeue else self._reject)
 
     @verb
     def basic_recover(self, channel: Channel) -> None:
         """R-9."""
-        self._release(list(channel.unacked), self._put_back)
+        self._settle(list(channel.unacked), self._put_back)
+
+    def _settle(self, deliveries: list[Held], settle: Callable[[Held], None]) -> None:
+        """One after the other: what was fetched, each by itself, then what each consumer has (R-2)."""
+        for _, group in groupby(sorted(deliveries, key=_by_receiver), key=_by_receiver):
+            self._release(list(group), settle)
 
     def _release(self, deliveries: list[Held], settle: Callable[[Held], None]) -> None:
         """All of them leave the client's hands before any queue goes on (Q-5, R-2)."""
@@ -866,6 +871,12 @@ class Reference:
 
 def _in_rotation(consumer: Consumer) -> tuple[bool, int, int]:
     return consumer.blocked, -consumer.priority, consumer.turn
+
+
+def _by_receiver(held: Held) -> tuple[str, str, int]:
+    if held.consumer is None:
+        return held.queue.name, "", held.tag
+    return held.queue.name, held.consumer.tag, 0
 
 
 def _meant(channel: Channel, tag: int, *, multiple: bool) -> list[Held]:
