@@ -30,6 +30,14 @@ class Published(NamedTuple):
     confirm: int = 0
 
 
+class PartialCommit(PreconditionFailed):
+    """A full queue refused a message of a transaction; all else that waited in it was done (CON-5)."""
+
+    def __init__(self, published: list[Published]) -> None:
+        super().__init__("partial tx completion", "A queue was full; all else was done.")
+        self.published = published
+
+
 class Publishing(Guard):
     """Messages in.  The first argument is the client's channel."""
 
@@ -123,7 +131,10 @@ class Publishing(Guard):
 
     @channel_verb
     def tx_commit(self, channel: Channel) -> list[Published]:
-        """Do what waits, messages before acknowledgements; returns what became of the messages."""
+        """Do what waits, messages before acknowledgements; returns what became of the messages.
+
+        PartialCommit if a full queue refused one of them, when all has been done.
+        """
         waiting = self._transaction(channel)
         done = []
         while (
@@ -133,8 +144,13 @@ class Publishing(Guard):
             message = message._replace(id=self._moves.messages + 1)
             done.append(self._publish(channel, message, _still_there(route), mandatory=mandatory))
         while waiting.settlements:
-            waiting.settlements[0].carry_out()
+            settlement = waiting.settlements[0]
+            left = [delivery for delivery in settlement.deliveries if delivery.is_held]
+            settlement._replace(deliveries=left).carry_out()
             waiting.settlements.pop(0)
+        if any(published.refused for published in done):
+            self._moves.send_letters()  # before what the closing channel sends back
+            raise PartialCommit(done)
         return done
 
     @channel_verb

@@ -41,6 +41,11 @@ class Delivery:
         self.redelivered = copy.redelivered > 0
 
     @property
+    def is_held(self) -> bool:
+        """Whether the channel still waits for its acknowledgement."""
+        return self.channel.unacked.get(self.tag) is self
+
+    @property
     def place(self) -> Place:
         """Where the copy is while it is not acknowledged."""
         consumer = self.consumer

@@ -13,6 +13,7 @@ from kombu.transport import base
 
 from sandbox.engine.errors import BrokerError, Unencodable
 from sandbox.engine.model import ExchangeOptions, copy_table
+from sandbox.engine.publishing import PartialCommit
 
 from .refusals import Signature, amqp_errors
 from .wire import Message, Prepared, encode, short
@@ -313,9 +314,16 @@ class Channel(base.StdChannel):
     @amqp_errors(spec.Tx.Commit)
     def tx_commit(self) -> None:
         """Do what waits."""
+        refused = None
+        try:
+            done = self._engine.tx_commit(self._session)
+        except PartialCommit as error:
+            refused, done = error, error.published
         with ExitStack() as answers:  # each is given, though a handler raises
-            for published in reversed(self._engine.tx_commit(self._session)):
+            for published in reversed(done):
                 answers.callback(self._answer, published)
+        if refused is not None:
+            raise refused
 
     @amqp_errors(spec.Tx.Rollback)
     def tx_rollback(self) -> None:

@@ -204,6 +204,30 @@ def test_rolled_back_and_done_again(target: Target) -> None:
     target.expect(queue, "1")
 
 
+@pytest.mark.statement("CON-5", "L-5")
+def test_partial_commit(target: Target) -> None:
+    """CON-5: a full queue fails the commit and so closes the channel, but all else in it is done."""
+    full, other = target.queue(max_length=0, overflow="reject-publish"), target.queue()
+    target.fill(other, "acked", "held")
+    channel = target.new_channel()
+    returned = target.returns(channel)
+    channel.tx_select()
+    acked = target.get(other, channel)
+    held = target.get(other, channel)
+
+    target.publish("refused", "", full, channel=channel)
+    target.publish("kept", "", other, channel=channel)
+    target.publish("comes back", "", target.name("nobody"), channel=channel, mandatory=True)
+    channel.basic_ack(acked.delivery_tag)
+    target.refused(PreconditionFailed, "partial tx completion", channel.tx_commit, on=channel)
+
+    assert held.body == "held"
+    target.expect(full)
+    target.expect(other, "held", "kept")
+    assert [back.message.body for back in returned] == ["comes back"]
+    target.refused(PreconditionFailed, "channel is not transactional", channel.tx_commit, on=channel)
+
+
 @pytest.mark.statement("CON-5")
 def test_transaction_requeues(target: Target) -> None:
     """CON-5: a requeueing waits for its commit too."""

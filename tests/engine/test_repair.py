@@ -174,6 +174,24 @@ def forgetful(bench: Bench) -> None:
     bench.engine.history.most_events = bench.engine.history.last - 1
 
 
+def in_transaction(bench: Bench) -> None:
+    """A channel with a transaction in which one message waits, and acknowledgements of both kinds."""
+    subscribed(bench)
+    fetched = bench.fetch()
+    bench.engine.tx_select(bench.channel)
+    bench.engine.basic_publish(bench.channel, "", "q", b"new", {}, {})
+    bench.engine.basic_nack(bench.channel, fetched.tag, multiple=True)
+    bench.engine.basic_publish(bench.channel, "", "q", b"newer", {}, {})
+    last = bench.fetch()
+    bench.ack(last.tag)
+
+
+def committed(bench: Bench) -> None:
+    """A commit that was cut off can be done to its end."""
+    bench.engine.tx_commit(bench.channel)
+    assert not any(delivery.settling for delivery in bench.channel.unacked.values())
+
+
 def is_gone(bench: Bench) -> None:
     """The client has disconnected, if not at the first attempt then at the second."""
     bench.engine.disconnect(bench.connection)
@@ -241,6 +259,9 @@ SCENARIOS = {
     "nack requeue multiple": Scenario(subscribed, lambda b: b.engine.basic_nack(b.channel, 0, multiple=True)),
     "reject": Scenario(
         subscribed, lambda b: b.engine.basic_nack(b.channel, 1, requeue=False), frozenset({"dropped"})
+    ),
+    "commit": Scenario(
+        in_transaction, lambda b: b.engine.tx_commit(b.channel), frozenset({"done"}), committed
     ),
     "recover": Scenario(subscribed, lambda b: b.engine.basic_recover(b.channel)),
     "cancel": Scenario(subscribed, lambda b: b.engine.basic_cancel(b.channel, "c"), again=usable),
