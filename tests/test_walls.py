@@ -39,6 +39,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "layout.*": (*TYPES, "layout.*", "texts"),
     "figures": (*TYPES, "figures.*", "matplotlib"),
     "figures.*": (*TYPES, "layout.*", "layout", "figures.*", "texts", "matplotlib"),
+    "widgets.wire": (*TYPES, "layout.*", "layout"),
     "widgets": (
         *TYPES,
         "layout",

@@ -7,7 +7,7 @@ remembers the past.  The *serial* of an event is the address of a moment, for ma
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .events import DOORS, Event
 from .replay import Replay
@@ -27,6 +27,18 @@ PREVIEW = 200
 
 #: About what one event, and one header in it, cost in memory, in bytes.
 ROW_BYTES = 300
+
+
+class Preview(bytes):
+    """The beginning of a body, and how many bytes the whole one has."""
+
+    size: int
+
+    def __new__(cls, body: bytes) -> Self:
+        """The first `PREVIEW` bytes of a body."""
+        preview = super().__new__(cls, body[:PREVIEW])
+        preview.size = len(body)
+        return preview
 
 
 class Events(list[Event]):
@@ -104,12 +116,16 @@ class History:
 
     def at(self, serial: int) -> Snapshot:
         """The state after the event `serial`; KeyError if it is forgotten or yet to come."""
+        return self.replay_at(serial).snapshot()
+
+    def replay_at(self, serial: int) -> Replay:
+        """A replay of one's own that stands after the event `serial`; KeyError as for `at`."""
         base, rows = self._log
         if not base.serial <= serial <= base.serial + len(rows):
             raise KeyError(serial)
         replay = base.copy()
         replay.apply(_between(base, rows, 0, serial))
-        return replay.snapshot()
+        return replay
 
     def subscribe(self, wake: Callable[[], object]) -> Callable[[], None]:
         """Call `wake()` after every verb that recorded something; returns what ends that.
@@ -138,9 +154,8 @@ class History:
 
     def keep(self, message: Message) -> Message:
         """The message as an event remembers it: with the beginning of its body."""
-        body = message.body
-        if len(body) > PREVIEW:
-            message = message._replace(body=body[:PREVIEW])
+        if len(message.body) > PREVIEW:
+            message = message._replace(body=Preview(message.body))
         self._bytes += len(message.body) + _size(message.headers) + _size(message.properties)
         return message
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .depth import Depths, Point
 from .ledger import Ledger
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .events import Arrival, Place, Row
-    from .model import QueueOptions
+    from .model import Message, QueueOptions
+
+#: How many dead letters a Replay keeps in mind at least: those of one transaction, for example.
+MOST_LETTERS = 200
 
 
 class Replay:
@@ -50,6 +53,8 @@ class Replay:
         self.deleting: set[str] = set()  # queues whose deletion has begun
         self.depths = Depths()
         self._doors: Counter[str] = Counter()
+        self._header: Message | None = None  # of the message that was published last
+        self._letters: dict[int, Message | None] = {}  # the dead letters, by the serials of their deaths
 
     def apply(self, rows: Iterable[Row]) -> None:
         """Go on by these events, given as the history keeps them."""
@@ -79,39 +84,33 @@ class Replay:
         twin.deleting = self.deleting.copy()
         twin.depths = self.depths.copy()
         twin._doors = self._doors.copy()
+        twin._header, twin._letters = self._header, self._letters.copy()
         return twin
 
-    def snapshot(self, time: float | None = None) -> Snapshot:
-        """The state as a value; `time` may be later than the last event's."""
-        queues = {name: queue.view() for name, queue in self.queues.items()}
+    def snapshot(self, time: float | None = None, seats: int = SEATS) -> Snapshot:
+        """The state as a value; `time` may be later than the last event's.
+
+        Of each queue, consumer and channel it shows so many `seats`.
+        """
+        held = {name: queue.held_by(seats) for name, queue in self.queues.items()}
+        fetched = _fetched(held)
         return Snapshot(
             serial=self.serial,
             time=self.time if time is None else time,
             exchanges={name: exchange.view() for name, exchange in self.exchanges.items()},
-            queues=queues,
+            queues={name: queue.view(seats) for name, queue in self.queues.items()},
             bindings=self.bindings.copy(),
-            consumers={key: self._consumer_view(consumer) for key, consumer in self.consumers.items()},
-            channels={key: self._channel_view(channel) for key, channel in self.channels.items()},
+            consumers={key: consumer.look(held) for key, consumer in self.consumers.items()},
+            channels={
+                number: replace(channel, fetched=tuple(fetched[number][:seats]))
+                if number in fetched
+                else channel
+                for number, channel in self.channels.items()
+            },
             connections=self.connections.copy(),
             publishers={name: publisher.view() for name, publisher in self.publishers.items()},
             ledger=self.ledger(),
         )
-
-    def _consumer_view(self, consumer: _Consumer) -> ConsumerView:
-        view = consumer.view
-        held = self.queues[view.queue].held_by.get((view.channel, view.tag), [])
-        return replace(view, unacked=len(held), held=tuple(held[:SEATS]), received=consumer.received)
-
-    def _channel_view(self, channel: ChannelView) -> ChannelView:
-        """The channel, with what no consumer of it holds: fetched by a get, or left by one that has gone."""
-        fetched = [
-            (queue.name, seat)
-            for queue in self.queues.values()
-            for (number, tag), seats in queue.held_by.items()
-            if number == channel.id and not tag
-            for seat in seats[:SEATS]
-        ]
-        return replace(channel, fetched=tuple(fetched[:SEATS])) if fetched else channel
 
     def ledger(self) -> Ledger:
         """Both balances.  Ready and unacked are what stands in the queues, the rest was counted at a door."""
@@ -130,6 +129,9 @@ class Replay:
         if kind == "published":
             self._doors[kind] += 1
             self.on_its_way = message
+            self._header = row[9]
+            if len(self._letters) > MOST_LETTERS:  # all of them have arrived
+                self._letters.clear()
             self._publish(source.name, target.name)
         elif kind in ("confirmed", "nacked"):
             publisher = self.publishers[target.name]
@@ -181,6 +183,8 @@ class Replay:
             else:
                 queue.remove(position)
                 self._doors[target.kind] += 1
+                if kind == "dead_lettered":
+                    self._letters[self.serial + 1] = row[9]
             if target.consumer and kind in ("delivered", "sent"):
                 self.consumers[target.channel, target.consumer].received += 1
         queue.changed = True
@@ -197,10 +201,13 @@ class Replay:
         for binding in arrival.bindings:
             bindings[binding] = bindings.get(binding, 0) + 1
         queue = self.queues[row[5].name]
+        header = self._letters.get(row[7]) if row[7] else self._header
         if row[1] == "refused":
             self._doors["refused"] += 1
+            if queue.options.overflow == "reject-publish-dlx":
+                self._letters[self.serial + 1] = header
         else:
-            queue.copies[row[6]] = row[3], row[2], row[0], arrival
+            queue.copies[row[6]] = row[3], row[2], row[0], arrival, header
         return queue
 
     # ------------------------------------------------------------ topology
@@ -331,23 +338,48 @@ class _Consumer:
     def copy(self) -> _Consumer:
         return _Consumer(self.view, self.received)
 
+    def look(self, held: dict[str, dict[tuple[int, str], _Held]]) -> ConsumerView:
+        view = self.view
+        unacked, seats = held[view.queue].get((view.channel, view.tag), _NOTHING)
+        return replace(view, unacked=unacked, held=tuple(seats), received=self.received)
+
+
+class _Held(NamedTuple):
+    """How many copies somebody holds, and the first ones' seats."""
+
+    number: int
+    seats: list[Seat]
+
+
+_NOTHING = _Held(0, [])
+
+
+def _fetched(held: dict[str, dict[tuple[int, str], _Held]]) -> dict[int, list[tuple[str, Seat]]]:
+    """By channel what no consumer of it holds: fetched by a get, or left by one that has gone."""
+    fetched: dict[int, list[tuple[str, Seat]]] = {}
+    for queue, holders in held.items():
+        for (channel, consumer), (_, seats) in holders.items():
+            if not consumer:
+                fetched.setdefault(channel, []).extend((queue, seat) for seat in seats)
+    return fetched
+
 
 class _Queue:
     """All that stands in one queue, by position.
 
-    `copies` has (copy, message, entered, arrival), `holders` (channel, consumer, tag, handed) of those
-    that are unacked, and `returns` how often a copy came back, if it did.
+    `copies` has (copy, message, entered, arrival, header), `holders` (channel, consumer, tag, handed) of
+    those that are unacked, and `returns` how often a copy came back, if it did.
     """
 
     def __init__(self, name: str, options: QueueOptions) -> None:
         self.name = name
         self.options = options
-        self.copies: dict[int, tuple[int, int, float, Arrival]] = {}
+        self.copies: dict[int, tuple[int, int, float, Arrival, Message | None]] = {}
         self.holders: dict[int, tuple[int, str, int, bool]] = {}
         self.returns: dict[int, int] = {}
         self.changed = False
-        self._view = QueueView(name, options)
-        self._held_by: dict[tuple[int, str], list[Seat]] = {}
+        self._views: dict[int, QueueView] = {}  # by how many seats they show
+        self._held_by: dict[int, dict[tuple[int, str], _Held]] = {}  # likewise
 
     def copy(self) -> _Queue:
         twin = _Queue(self.name, self.options)
@@ -370,8 +402,9 @@ class _Queue:
         self.returns.pop(position, None)
 
     def seat(self, position: int) -> Seat:
-        copy, message, entered, arrival = self.copies[position]
-        held = self.holders.get(position)
+        copy, message, entered, arrival, header = self.copies[position]
+        unacked = position in self.holders
+        channel, consumer, tag, handed = self.holders[position] if unacked else _NOBODY
         return Seat(
             position,
             copy,
@@ -381,7 +414,12 @@ class _Queue:
             self.returns.get(position, 0),
             arrival.priority,
             arrival.deaths,
-            *((True, *held) if held else ()),
+            unacked,
+            channel,
+            consumer,
+            tag,
+            handed,
+            header,
         )
 
     def _in_order(self) -> Iterable[int]:
@@ -395,20 +433,35 @@ class _Queue:
         """All seats by position, head first."""
         return {position: self.seat(position) for position in self._in_order()}
 
-    @property
-    def held_by(self) -> dict[tuple[int, str], list[Seat]]:
-        """The unacked seats by (channel, consumer)."""
-        self.view()
-        return self._held_by
-
-    def view(self) -> QueueView:
-        """The queue as a value, made anew only if it changed."""
-        if self.changed:
-            unacked = len(self.holders)
-            first = tuple(self.seat(position) for position in islice(self._in_order(), SEATS))
-            self._view = QueueView(self.name, self.options, len(self.copies) - unacked, unacked, first)
-            self._held_by = {}
+    def held_by(self, seats: int = SEATS) -> dict[tuple[int, str], _Held]:
+        """What each (channel, consumer) holds; made anew only if it changed."""
+        self._look()
+        if seats not in self._held_by:
+            held: dict[tuple[int, str], list[int]] = {}
             for position, (channel, consumer, *_) in self.holders.items():
-                self._held_by.setdefault((channel, consumer), []).append(self.seat(position))
+                held.setdefault((channel, consumer), []).append(position)
+            self._held_by[seats] = {
+                holder: _Held(len(positions), list(map(self.seat, positions[:seats])))
+                for holder, positions in held.items()
+            }
+        return self._held_by[seats]
+
+    def view(self, seats: int = SEATS) -> QueueView:
+        """The queue as a value, made anew only if it changed."""
+        self._look()
+        if seats not in self._views:
+            unacked = len(self.holders)
+            first = tuple(self.seat(position) for position in islice(self._in_order(), seats))
+            self._views[seats] = QueueView(
+                self.name, self.options, len(self.copies) - unacked, unacked, first
+            )
+        return self._views[seats]
+
+    def _look(self) -> None:
+        """Forget how the queue looked before it changed."""
+        if self.changed:
+            self._views, self._held_by = {}, {}
             self.changed = False
-        return self._view
+
+
+_NOBODY = 0, "", 0, False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .ledger import Ledger
-from .model import Binding, ExchangeOptions, QueueOptions  # noqa: TC001  (dataclass fields)
+from .model import Binding, ExchangeOptions, Message, QueueOptions  # noqa: TC001  (dataclass fields)
 
 #: How many copies of a queue, from its head, a snapshot shows one by one.
 SEATS = 12
@@ -24,7 +24,8 @@ class Seat(NamedTuple):
     of a dead letter's passport.  `entered` and `expires` are broker
     times in seconds (`expires` None: never).  An unacked copy names its `channel`, its `consumer` ("" if
     it was fetched by a get) and its delivery `tag`; it is `handed` once the client has it, before which
-    it is on its way.
+    it is on its way.  `header` is what the copy carries, with the beginning of its body; None if the events
+    that told of it are forgotten.
     """
 
     position: int
@@ -40,6 +41,7 @@ class Seat(NamedTuple):
     consumer: str = ""
     tag: int = 0
     handed: bool = False
+    header: Message | None = None
 
 
 @dataclass(frozen=True)

@@ -243,11 +243,11 @@ def _assert_replayed(snapshot: Snapshot, engine: Engine) -> None:
 def _of_the_living(seat: Seat, snapshot: Snapshot) -> Seat:
     """The seat as `seats_of` has it."""
     alive = (seat.channel, seat.consumer) in snapshot.consumers
-    return seat._replace(entered=0.0, consumer=seat.consumer if alive else "")
+    return seat._replace(entered=0.0, consumer=seat.consumer if alive else "", header=None)
 
 
 def seats_of(queue: Queue) -> list[Seat]:
-    """What really stands in a queue, as the replay should see it; `entered` left out."""
+    """What really stands in a queue, as the replay should see it; `entered` and `header` left out."""
     return [_seat(queue, position) for position in sorted(queue.copies)]
 
 
