@@ -46,7 +46,7 @@ def main() -> int:
         f"{name}, seed {options.seed}: {counts['programs']} programs, {counts['steps']} steps, "
         f"{counts['observations']} observations in {time.monotonic() - began:.0f} s: "
         f"{differences} differences ({counts['slow']} runs were too slow and repeated, "
-        f"{counts['unsteady']} differed once and not again)"
+        f"{counts['unsteady']} differed once and not again, {counts['given up']} were always too slow)"
     )
     return 1 if differences else 0
 

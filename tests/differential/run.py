@@ -62,7 +62,7 @@ class Runner:
     def __init__(self, rabbit: Rabbit) -> None:
         self.rabbit = rabbit
         self.pace = 0.004  # seconds for a step, of late
-        #: programs, steps, observations, slow, unsteady
+        #: programs, steps, observations, slow, unsteady, given up
         self.counts: Counter[str] = Counter()
 
     def check(self, program: Program, *, twice: bool = True) -> None:
@@ -83,6 +83,9 @@ class Runner:
                 self.counts["unsteady"] += found is not None
                 return
             factor = rehearsal.factor * 2
+        if found is not None:
+            raise found
+        self.counts["given up"] += 1
 
     def run(self, rehearsal: Rehearsal) -> None:
         """Run a rehearsed program."""
