@@ -230,6 +230,10 @@ class Copies:
         consumer = delivery.consumer
         if consumer is not None:
             consumer.held -= 1
+            heir = delivery.channel.consumers.get(consumer.tag, consumer)
+            if heir is not consumer and heir.queue is consumer.queue:
+                heir.bonus += 1
+                consumer = heir
             if consumer.queue.unblock(consumer):
                 freed[consumer.queue] = None
 

@@ -76,9 +76,13 @@ class Consumer:
 
     `held` counts its unacknowledged copies; `prefetch` (0: no limit) bounds them.  Of several consumers
     of a queue that can take a message, one with the highest `priority` gets it (Q-6).
+
+    RabbitMQ counts by the tag: what a cancelled consumer of the same tag and queue still held, when it is
+    acknowledged, adds to what this one may hold (Q-1; rabbit_limiter:ack_from_queue).  That is its `bonus`.
     """
 
     __slots__ = (
+        "bonus",
         "channel",
         "done",
         "exclusive",
@@ -109,13 +113,14 @@ class Consumer:
         self.priority = priority
         self.prefetch = channel.prefetch
         self.held = 0
+        self.bonus = 0
         self.place = Place("unacked", queue.name, channel.id, tag)
         self.done = Place("done", queue.name, channel.id, tag)
 
     @property
     def has_credit(self) -> bool:
         """Whether it may be sent another message; prefetch does not count what needs no ack (Q-2)."""
-        return self.no_ack or self.prefetch == 0 or self.held < self.prefetch
+        return self.no_ack or self.prefetch == 0 or self.held < self.prefetch + self.bonus
 
 
 class Settlement(NamedTuple):

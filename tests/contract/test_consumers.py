@@ -36,6 +36,25 @@ def test_prefetch_is_per_consumer(target: Target) -> None:
     first.expect("0", "3", "5")
 
 
+@pytest.mark.statement("Q-1", "Q-9")
+def test_prefetch_is_counted_by_the_tag(target: Target) -> None:
+    """Q-1: acks of what a former consumer of the same tag got let the present one have more."""
+    queue, channel = target.queue(), target.new_channel()
+    former = target.consume(queue, channel=channel, consumer_tag="mine", prefetch=2)
+    target.fill(queue, *"0123456")
+    former.expect("0", "1")
+    channel.basic_cancel("mine")
+    inbox = target.consume(queue, channel=channel, consumer_tag="mine", prefetch=2)
+
+    inbox.expect("2", "3")
+    former.ack(0)
+    inbox.expect("2", "3", "4")
+    former.ack(1)
+    inbox.expect("2", "3", "4", "5")
+    inbox.ack(0)
+    inbox.expect("2", "3", "4", "5", "6")
+
+
 @pytest.mark.statement("Q-1")
 def test_no_limit(target: Target) -> None:
     """Q-1: 0 is no limit."""

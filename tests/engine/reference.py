@@ -125,12 +125,13 @@ class Consumer:
     prefetch: int
     turn: int
     blocked: bool = False
+    bonus: int = 0
 
     @property
     def has_credit(self) -> bool:
         """Whether it may be sent one more (Q-1, Q-2)."""
         held = sum(held.consumer is self for held in self.channel.unacked)
-        return self.no_ack or self.prefetch == 0 or held < self.prefetch
+        return self.no_ack or self.prefetch == 0 or held < self.prefetch + self.bonus
 
 
 @dataclass(eq=False)
@@ -764,10 +765,12 @@ class Reference:
                 held.channel.unacked.remove(held)
             if held.copy in held.queue.copies:  # or its queue is gone
                 settle(held)
-            consumer = held.consumer
-            if consumer is not None and consumer.blocked and consumer.has_credit:
-                consumer.blocked = False
-                consumer.turn = next(self._turns)
+            consumer = _present(held)
+            if consumer is not None:
+                consumer.bonus += consumer is not held.consumer
+                if consumer.blocked and consumer.has_credit:
+                    consumer.blocked = False
+                    consumer.turn = next(self._turns)
         self._run(dict.fromkeys(held.queue for held in deliveries))
 
     def _done(self, held: Held) -> None:
@@ -871,6 +874,13 @@ class Reference:
 
 def _in_rotation(consumer: Consumer) -> tuple[bool, int, int]:
     return consumer.blocked, -consumer.priority, consumer.turn
+
+
+def _present(held: Held) -> Consumer | None:
+    """Who has the tag now under which it was sent: the acknowledgement counts for that one (Q-1)."""
+    tag = None if held.consumer is None else held.consumer.tag
+    mine = (consumer for consumer in held.queue.consumers if consumer.channel is held.channel)
+    return next((consumer for consumer in mine if consumer.tag == tag), None)
 
 
 def _by_receiver(held: Held) -> tuple[str, str, int]:
