@@ -226,10 +226,11 @@ class Program:
         self._append(Line(f"broker.advance({seconds!r})"))
         self._advance = began, seconds
 
-    def __str__(self) -> str:
-        lines = tuple(self._lines)
+    @property
+    def begin(self) -> list[str]:
+        """The lines that make a fresh broker, and say what is missing, if something is."""
         imports = ["import sandbox"]
-        if any(line.refusal for line in lines):
+        if any(line.refusal for line in tuple(self._lines)):
             imports[:0] = ["from contextlib import suppress", ""]
         clock = "clock=sandbox.ManualClock()" if self._is_manual else ""
         notes = []
@@ -237,8 +238,10 @@ class Program:
             notes.append("# What this broker had before was not made by hand, and is not written here.")
         if self._folded:
             notes.append(f"# {self._folded:,} earlier lines are folded away: what they made is missing here.")
-        begin = [*imports, "", f"broker = sandbox.Broker({clock})", *notes]
-        return "\n".join([*begin, *(line.text for line in lines)]) + "\n"
+        return [*imports, "", f"broker = sandbox.Broker({clock})", *notes]
+
+    def __str__(self) -> str:
+        return "\n".join([*self.begin, *(line.text for line in tuple(self._lines))]) + "\n"
 
     def __repr__(self) -> str:
         return f"<Program of {len(self._lines)} lines>"
