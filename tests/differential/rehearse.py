@@ -64,6 +64,7 @@ class Rehearsal:
     places: list[int] = field(default_factory=list)  # of the drafts; negative: a last look
     factor: int = 1
     short: float = 0.0  # seconds
+    is_tidy: bool = True  # all channels that it used are closed at the end
 
 
 def rehearse(program: Program, version: tuple[int, ...], pace: float = 0.004, factor: int = 1) -> Rehearsal:
@@ -129,6 +130,8 @@ class Stage(Client):
             self.draft = -1 - number
             if self.draft not in left_out:
                 self.take(step)
+            elif step.verb == "close_channel":
+                self.result.is_tidy = False
         return self.result
 
     def _last_looks(self) -> Iterator[Step]:

@@ -94,7 +94,7 @@ class Runner:
         clean = False
         try:
             self._run(rehearsal)
-            clean = True
+            clean = rehearsal.is_tidy
         finally:
             rabbit.end(clean=clean)
 
