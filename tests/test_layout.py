@@ -19,7 +19,7 @@ from sandbox.engine.snapshot import (
     Snapshot,
 )
 from sandbox.layout import MARGIN, Edge, Layout, Node, arrange
-from sandbox.layout.parts import NOTE
+from sandbox.layout.measures import NOTE
 from sandbox.layout.rows import settled
 from sandbox.layout.words import LONGEST, label, width_of, wrapped
 from sandbox.texts import shown
@@ -440,9 +440,8 @@ def test_newcomer_leaves_the_others_in_order(graph: Callable[[], Snapshot]) -> N
     """When a queue is added and bound, all that stood in the previous picture keeps its order."""
     before = graph()
     layout = arrange(before)
-    source = next(iter(before.exchanges), "")
     queues = {**before.queues, "newcomer": QueueView("newcomer", QueueOptions())}
-    bindings = {**before.bindings, Binding(source, "newcomer", "new.#"): 0}
+    bindings = {**before.bindings, **{Binding(e, "newcomer", "new.#"): 0 for e in [*before.exchanges][:1]}}
     after = arrange(Snapshot(**{**vars(before), "queues": queues, "bindings": bindings}), layout)
 
     assert [node.id for node in after.nodes if node.name != "newcomer"] == [node.id for node in layout.nodes]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.engine.depth import Depths
     from sandbox.engine.snapshot import Snapshot
 
-__all__ = ["describe", "draw", "plot_depth", "to_html", "to_svg"]
+__all__ = ["describe", "describe_depth", "draw", "plot_depth", "to_html", "to_svg"]
 
 
 def draw(snapshot: Snapshot, ax: Axes | None = None, *, theme: str = "light") -> Axes:
@@ -60,3 +60,8 @@ def plot_depth(
         ax = strip_axes(len(picture.strips), palette, describe_depths(picture))
     paint_strips(picture, ax, palette)
     return ax
+
+
+def describe_depth(depths: Depths, *, now: Snapshot | None = None) -> str:
+    """What `plot_depth` shows, in words."""
+    return describe_depths(strips_of(depths, None, None, now))

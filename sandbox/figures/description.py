@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.layout.parts import chips_of, consumer_status, hand_status, key_of, visible_exchanges
+from sandbox.layout.notes import chips_of, consumer_status, hand_status, key_of, visible_exchanges
 from sandbox.layout.words import counted, seconds
 from sandbox.texts import shown
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.layout.arrangement import MARGIN, arrange
-from sandbox.layout.parts import LINE, NAME, NOTE, PILL_HEIGHT, SLANT, lost_note, publisher_notes
+from sandbox.layout.measures import LINE, NAME, NOTE, PILL_HEIGHT, SLANT
+from sandbox.layout.notes import DEFAULT_EXCHANGE, lost_note, publisher_notes
 from sandbox.layout.words import width_of, wrapped
 
-from .glyphs import TYPE_WIDTHS, arrowhead, sender, type_glyph
+from .glyphs import TYPE_WIDTHS, arrowhead, confirmed, nacked, open_end, return_arrow, sender, type_glyph
 from .lanes import channel, consumer, hand, lane
 from .shapes import Shape, Words, box, circle, line, rounded
 from .tokens import token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from sandbox.engine.model import ExchangeOptions
     from sandbox.engine.snapshot import ExchangeView, PublisherView, Snapshot
     from sandbox.layout.arrangement import Edge, Layout, Node
+    from sandbox.layout.measures import Measures
 
-    from .shapes import Mark
+    from .shapes import Mark, Path
 
 CORNER = 12  # px: the radius of a line's corners
+DASHES = (5, 4)  # px: of a line that a message takes only if it must
 NARROWEST = 560  # px: a picture is no narrower, for the ledger's sake
 LOWEST = 96  # px: nor lower, above its ledger
 LEDGER_LINE = 19  # px from one line of the ledger to the next
@@ -35,13 +39,13 @@ class Picture(NamedTuple):
     marks: list[Mark]
 
 
-def picture_of(snapshot: Snapshot) -> Picture:
+def picture_of(snapshot: Snapshot, *, narrow: bool = False) -> Picture:
     """The routing graph of a snapshot, and the ledger below it."""
-    layout = arrange(snapshot)
+    layout = arrange(snapshot, narrow=narrow)
     marks = [*_edges(layout, list(snapshot.bindings.values())), *_nodes(layout, snapshot)] or list(_nothing())
-    width, height = max(layout.width, NARROWEST), max(layout.height, LOWEST)
-    lines = wrapped(str(snapshot.ledger), NAME, width - 2 * MARGIN, bold=True)
-    marks += _ledger(lines, width, height)
+    width, height = max(layout.width, 0 if narrow else NARROWEST), max(layout.height, LOWEST)
+    lines = _ledger_lines(str(snapshot.ledger), width - 2 * layout.measures.margin)
+    marks += _ledger(lines, layout.measures.margin, width, height)
     height += LEDGER_LINE * len(lines) + 20
     return Picture(width, height, [Shape(box(0, 0, width, height), "page", "", 0), *marks])
 
@@ -52,10 +56,17 @@ def _nothing() -> Iterator[Mark]:
     yield Words('broker.exchange("orders", type="topic")', MARGIN, 64, NAME, bold=True)
 
 
-def _ledger(lines: list[str], width: float, y: float) -> Iterator[Mark]:
+def _ledger_lines(ledger: str, room: float) -> list[str]:
+    """The ledger in one line, or each of its two balances in as few as it takes."""
+    if width_of(ledger, NAME, bold=True) <= room:
+        return [ledger]
+    return [text for part in ledger.split(" · ") for text in wrapped(part, NAME, room, bold=True)]
+
+
+def _ledger(lines: list[str], x: float, width: float, y: float) -> Iterator[Mark]:
     yield Shape(line((0, y), (width, y)), line="edge", width=1)
     for index, text in enumerate(lines):
-        yield Words(text, MARGIN, y + 22 + index * LEDGER_LINE, NAME, bold=True)
+        yield Words(text, x, y + 22 + index * LEDGER_LINE, NAME, bold=True)
 
 
 # ---------------------------------------------------------------- lines
@@ -65,16 +76,27 @@ def _edges(layout: Layout, taken: list[int]) -> Iterator[Mark]:
     """Lines, then their arrows and keys; those that were taken lie on top of those that were not."""
     widths = {edge: _line_width(edge, taken) for edge in layout.edges}
     for edge in sorted(layout.edges, key=lambda edge: widths[edge]):
-        yield Shape(rounded(edge.points, CORNER), line="edge", width=widths[edge])
+        dash = DASHES if edge.kind in ("alternate", "dead_letter") else None
+        # From its end on, so that the dashes of lines that run together fall together.
+        yield Shape(rounded(edge.points[::-1], CORNER), line="edge", width=widths[edge], dash=dash)
     tips: dict[tuple[float, float, int], None] = {}
     for edge in layout.edges:
         if edge.arrow_at is not None:
             tips[edge.arrow_at.x + 3, edge.arrow_at.y, -1 if edge.back else 1] = None
         elif edge.kind == "binding":
             tips[*edge.points[-1], 1] = None
-        if edge.key_at is not None:
-            yield Words(edge.key, *edge.key_at, NOTE, "ink", "end")
+        yield from _words(edge)
     yield from (arrowhead(*tip) for tip in tips)
+
+
+def _words(edge: Edge) -> Iterator[Mark]:
+    """A line's key, and what is said at its open end."""
+    if edge.key_at is not None:
+        role = "ink" if edge.kind == "binding" else "muted"
+        yield Words(edge.key, *edge.key_at, NOTE, role, edge.anchor)
+    if edge.note_at is not None:
+        yield open_end(*edge.points[-1])
+        yield Words(edge.note, *edge.note_at, NOTE, "ink", edge.anchor)
 
 
 def _line_width(edge: Edge, taken: list[int]) -> float:
@@ -87,18 +109,19 @@ def _line_width(edge: Edge, taken: list[int]) -> float:
 
 
 def _nodes(layout: Layout, snapshot: Snapshot) -> Iterator[Mark]:
+    measures = layout.measures
     for node in layout.nodes:
         match node.kind:
             case "publisher":
                 yield from _publisher(node, snapshot.publishers[node.name])
             case "exchange":
-                yield from _exchange(node, snapshot.exchanges[node.name])
+                yield from _exchange(node, snapshot.exchanges.get(node.name, DEFAULT_EXCHANGE), measures)
             case "queue":
-                yield from lane(node, snapshot.queues[node.name], snapshot.time)
+                yield from lane(node, snapshot.queues[node.name], snapshot.time, measures)
             case "consumer":
-                yield from consumer(node, snapshot.consumers[node.channel, node.name])
+                yield from consumer(node, snapshot.consumers[node.channel, node.name], measures)
             case "hand":
-                yield from hand(node, snapshot.channels[node.channel])
+                yield from hand(node, snapshot.channels[node.channel], measures)
             case _:
                 yield from channel(node)
 
@@ -110,28 +133,48 @@ def _publisher(node: Node, publisher: PublisherView) -> Iterator[Mark]:
         yield Words(node.label, x, node.middle + 4, NOTE, "ink", "middle", bold=True)
     else:
         yield sender(x, node.middle)
-    notes = publisher_notes(publisher)
-    for index, note in enumerate(notes):
+    for index, note in enumerate(publisher_notes(publisher)):
         role = "ink" if index == 0 and not node.label else "muted"
-        yield Words(note, x, node.y + node.height + 3 + LINE * (index + 1) - 3, NOTE, role, "middle")
+        baseline = node.y + node.height + LINE * (index + 1)
+        yield Words(note, x, baseline, NOTE, role, "middle")
+        sign = _SIGNS.get(note.rpartition(" ")[2]) if index else None
+        if sign is not None:
+            yield from sign(x - width_of(note, NOTE) / 2 - 10, baseline - 4)
 
 
-def _exchange(node: Node, exchange: ExchangeView) -> Iterator[Mark]:
+#: What stands before a publisher's counts.
+_SIGNS: dict[str, Callable[[float, float], Iterable[Mark]]] = {
+    "confirmed": lambda x, y: confirmed(x, y, 6.5),
+    "nacked": lambda x, y: nacked(x, y, 6.5),
+    "returned": return_arrow,
+}
+
+
+def _exchange(node: Node, exchange: ExchangeView, measures: Measures) -> Iterator[Mark]:
     if node.height == PILL_HEIGHT:
         yield from _pill(node, exchange.options.type)
     else:
-        yield from _hexagon(node, exchange.options.type)
+        yield from _hexagon(node, exchange.options)
     if exchange.lost:
-        yield from _lost(node, exchange)
+        yield from _lost(node, exchange, measures)
 
 
-def _hexagon(node: Node, type_: str) -> Iterator[Mark]:
-    left, right, top, bottom = node.x, node.right, node.y, node.y + node.height
+def _hexagon(node: Node, options: ExchangeOptions) -> Iterator[Mark]:
     middle, x = node.middle, node.x + node.width / 2
-    corners = [(left, middle), (left + SLANT, top), (right - SLANT, top), (right, middle)]
-    yield Shape(line(*corners, (right - SLANT, bottom), (left + SLANT, bottom), closed=True), "page", "ink")
+    yield Shape(_six_sides(node, 0), "page", "ink")
+    if options.internal:
+        yield Shape(_six_sides(node, 3), line="ink", width=1)
     yield Words(node.label, x, middle - 3, NAME, "ink", "middle", bold=True)
-    yield from _type(type_, x, middle + 12)
+    yield from _type(options.type, x, middle + 12)
+
+
+def _six_sides(node: Node, inside: float) -> Path:
+    """The outline of a flat hexagon, or one further `inside`."""
+    left, right = node.x + inside * 1.2, node.right - inside * 1.2
+    top, bottom = node.y + inside, node.y + node.height - inside
+    near, far = node.x + SLANT + inside * 0.6, node.right - SLANT - inside * 0.6
+    corners = [(left, node.middle), (near, top), (far, top), (right, node.middle), (far, bottom)]
+    return line(*corners, (near, bottom), closed=True)
 
 
 def _pill(node: Node, type_: str) -> Iterator[Mark]:
@@ -150,9 +193,10 @@ def _type(type_: str, x: float, baseline: float) -> Iterator[Mark]:
     yield Words(type_, start + glyph + 5, baseline, NOTE, "muted")
 
 
-def _lost(node: Node, exchange: ExchangeView) -> Iterator[Mark]:
+def _lost(node: Node, exchange: ExchangeView, measures: Measures) -> Iterator[Mark]:
     """The message that was lost last falls below the exchange."""
     x, bottom = node.x + node.width / 2, node.y + node.height
     yield Shape(line((x, bottom + 2), (x, bottom + 18)), line="lost", width=2, dash=(2, 3))
     yield from token(exchange.last_lost, x, bottom + 28, "lost")
-    yield Words(lost_note(exchange), x, bottom + 53, NOTE, "ink", "middle")
+    at, anchor = (x, "middle") if node.aside is None else (node.aside, "start")
+    yield Words(lost_note(exchange, measures), at, bottom + 53, NOTE, "ink", anchor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.layout import parts
+from sandbox.layout import measures
 
 from . import glyphs, lanes, marks, tokens
 from .shapes import Shape
@@ -86,19 +86,19 @@ def _short(number: float | str) -> str:
 
 #: What a drawer needs besides the layout; what differs between wide and narrow is in `layout.measures`.
 _LENGTHS = {
-    "name": parts.NAME,
-    "note": parts.NOTE,
-    "line": parts.LINE,
-    "seat": parts.SEAT,
-    "lane_height": parts.LANE_HEIGHT,
+    "name": measures.NAME,
+    "note": measures.NOTE,
+    "line": measures.LINE,
+    "seat": measures.SEAT,
+    "lane_height": measures.LANE_HEIGHT,
     "head_baseline": lanes.HEAD_BASELINE,
-    "status": parts.STATUS,
-    "chip_line": parts.CHIP_LINE,
-    "chip_gap": parts.CHIP_GAP,
-    "slant": parts.SLANT,
-    "pill_height": parts.PILL_HEIGHT,
-    "palm": parts.PALM,
-    "bar": parts.BAR,
+    "status": measures.STATUS,
+    "chip_line": measures.CHIP_LINE,
+    "chip_gap": measures.CHIP_GAP,
+    "slant": measures.SLANT,
+    "pill_height": measures.PILL_HEIGHT,
+    "palm": measures.PALM,
+    "bar": measures.BAR,
     "bar_height": lanes.BAR_HEIGHT,
     "corner": marks.CORNER,
     "radius": tokens.RADIUS,

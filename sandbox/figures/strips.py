@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sandbox.layout.arrangement import arrange
-from sandbox.layout.parts import NAME, NOTE
+from sandbox.layout.measures import NAME, NOTE
 from sandbox.layout.words import counted, label, seconds
 from sandbox.texts import shown
 

@@ -1,9 +1,12 @@
 """Where things stand: from a snapshot to coordinates, for every picture of the routing graph.
 
-`parts` says what stands there and how much room it takes, `order` who stands above whom, `rows` at which
-height, `routes` where the lines run; `arrangement` is the result, and `words` measures the texts.
+`measures` are the lengths of a wide and a narrow picture.  `notes` are the words beside each thing, `parts`
+says how much room it takes, `links` which lines there are: that is the `graph`.  `order` says who stands
+above whom, `rows` at which height, `routes` where the lines run; `arrangement` is the result, and `words`
+measures the texts.
 """
 
 from .arrangement import MARGIN, Edge, Layout, Node, Point, arrange
+from .measures import NARROW, WIDE, Measures
 
-__all__ = ["MARGIN", "Edge", "Layout", "Node", "Point", "arrange"]
+__all__ = ["MARGIN", "NARROW", "WIDE", "Edge", "Layout", "Measures", "Node", "Point", "arrange"]

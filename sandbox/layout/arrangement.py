@@ -10,9 +10,12 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from .links import graph_of
+from .measures import ASIDE, NARROW, NOTE, OPEN_END, WIDE, Measures
+from .notes import missing_note
 from .order import Order
-from .parts import NOTE, graph_of
-from .routes import BRACKET, Routes
+from .parts import leaves_at
+from .routes import LABEL_GAP, Routes
 from .rows import Rows
 from .words import width_of
 
@@ -21,13 +24,12 @@ if TYPE_CHECKING:
 
     from sandbox.engine.snapshot import Snapshot
 
-    from .parts import Link, Part
+    from .graph import Graph, Link, Part
 
-#: The empty border around a graph.
-MARGIN = 24
+#: The empty border around a wide graph.
+MARGIN = WIDE.margin
 
-KEY_INDENT = 11  # from the end of a key to the end of its run
-KEY_LIFT = 5  # from its baseline to the line
+KEY_LIFT = 5  # from the baseline of a key to the line
 
 
 class Point(NamedTuple):
@@ -42,8 +44,10 @@ class Node:
     """The body of a publisher, an exchange, a queue's lane, a consumer's sockets, or a channel's bracket.
 
     `kind` is one of these, or `hand`: what was fetched by get.  `x` and `y` are its left and upper side.
-    `label` is its name as shown, `name` the full one; `chips` are a queue's options in words, and stand on
-    a line of their own if `chips_below`.
+    `label` is its name as shown, and begins at `label_x`, if it stands above the body; `name` is the full
+    one.  `chips` are a queue's options in words, and stand on a line of their own if `chips_below`.  The
+    lane of a queue with a limit is as long as that, and its name may begin before it.  What was lost below
+    an exchange is told in the middle, or, if a dashed line leaves there, begins at `aside`.
     """
 
     id: str
@@ -54,9 +58,11 @@ class Node:
     y: float
     width: float
     height: float
+    label_x: float = 0
     channel: int = 0
     chips: tuple[str, ...] = ()
     chips_below: bool = False
+    aside: float | None = None
 
     @property
     def right(self) -> float:
@@ -74,9 +80,13 @@ class Edge:
     """A line from node `source` to node `target`, which publishes, binds or consumes (`kind`).
 
     `points` are its corners, to be rounded.  `bindings` are the places of what it stands for in the
-    snapshot's bindings.  The baseline of its `key` ends at `key_at`.  A line between two exchanges has an
-    arrow in its middle, at `arrow_at`; any other binding has it at its end.  It runs `back` if it closes a
-    cycle of exchanges.
+    snapshot's bindings.  The baseline of its `key` ends (`anchor`) at `key_at`.  A line between two exchanges
+    has an arrow in its middle, at `arrow_at`; any other binding has it at its end.  It runs `back` if it
+    closes a cycle of exchanges.
+
+    Two kinds are dashed, begin below their source, and have their key there: an exchange's `alternate`, and
+    the way of `dead_letter`s.  If there is no such exchange, there is no target: the line ends in an open
+    circle, and `note` says so, at `note_at`.
     """
 
     kind: str
@@ -86,87 +96,154 @@ class Edge:
     bindings: tuple[int, ...] = ()
     key: str = ""
     key_at: Point | None = None
+    anchor: str = "end"
     arrow_at: Point | None = None
     back: bool = False
+    note: str = ""
+    note_at: Point | None = None
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A routing graph with its size; nodes stand in the order of their layers, from top to bottom."""
+    """A routing graph with its size; nodes stand in the order of their layers, from top to bottom.
+
+    The `measures` say what a drawing has room for.
+    """
 
     width: float
     height: float
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    measures: Measures = WIDE
 
     def of(self, kind: str) -> dict[str, Node]:
         """The nodes of one kind, by their ids, from top to bottom."""
         return {node.id: node for node in self.nodes if node.kind == kind}
 
 
-def arrange(snapshot: Snapshot, previous: Layout | None = None) -> Layout:
+def arrange(snapshot: Snapshot, previous: Layout | None = None, *, narrow: bool = False) -> Layout:
     """The layout of a snapshot's routing graph.
 
     With a `previous` layout, what stood there keeps its order, and lanes do not become narrower, so that
-    the picture does not jump.
+    the picture does not jump.  A `narrow` one is for half a page, and leaves the publishers out.
     """
-    earlier = previous.nodes if previous else ()
-    lane = max((node.width for node in earlier if node.kind == "queue"), default=0)
-    graph = graph_of(snapshot, narrowest_lane=lane)
-    order = Order(graph, previous=[node.id for node in earlier])
-    rows = Rows(graph, order, MARGIN)
-    routes = Routes(graph, order, rows, MARGIN)
+    measures = NARROW if narrow else WIDE
+    earlier = previous if previous and previous.measures == measures else Layout(0, 0, (), (), measures)
+    lane = max((node.right - node.label_x for node in earlier.nodes if node.kind == "queue"), default=0)
+    reasons = {edge.source: edge.key for edge in earlier.edges if edge.kind == "dead_letter"}
+    graph = graph_of(snapshot, measures, narrowest_lane=lane, earlier=reasons)
+    order = Order(graph, previous=[node.id for node in previous.nodes] if previous else [])
+    rows = Rows(graph, order, measures.margin)
+    routes = Routes(graph, order, rows)
     parts = [graph.parts[slot] for slots in order.layers for slot in slots if isinstance(slot, str)]
-    nodes = [*map(_node, parts), *_channels(parts, routes.right + BRACKET)]
-    width = max([routes.right, *(_text_right(node) for node in nodes)]) + MARGIN
-    edges = tuple(_edge(link, routes) for link in graph.links)
-    return Layout(ceil(width), ceil(rows.bottom + MARGIN), tuple(nodes), edges)
+    nodes = [*map(_node, parts), *_channels(parts, routes.right + measures.bracket, measures)]
+    width = max([routes.right, *(_text_right(node) for node in nodes)]) + measures.margin
+    edges = (*(_edge(link, routes, measures) for link in graph.links), *_second_ways(graph, rows, routes))
+    return Layout(ceil(width), ceil(rows.bottom + measures.margin), tuple(nodes), edges, measures)
 
 
 def _node(part: Part) -> Node:
+    left, right = round(part.tail, 1), round(part.right, 1)
     return Node(
         part.id,
         part.kind,
         part.name,
         part.label,
-        x=round(part.x, 1),
+        x=left,
         y=round(part.y - part.height / 2, 1),
-        width=round(part.width, 1),
+        width=round(right - left, 1),
         height=part.height,
+        label_x=round(part.x, 1),
         channel=part.channel,
         chips=part.chips,
-        chips_below=part.has_chip_line,
+        chips_below=part.chips_below,
+        aside=round(part.x + leaves_at(part) + ASIDE, 1) if part.aside else None,
     )
 
 
-def _channels(parts: list[Part], x: float) -> Iterator[Node]:
-    """A bracket beside all that shares a channel."""
+def _channels(parts: list[Part], x: float, measures: Measures) -> Iterator[Node]:
+    """A bracket beside all that shares a channel; a narrow picture has it only where it is needed."""
     members: dict[int, list[Part]] = {}
     for part in parts:
         if part.kind in ("consumer", "hand"):
             members.setdefault(part.channel, []).append(part)
     for channel, group in members.items():
+        if measures.narrow and len(group) == 1:
+            continue
         top = min(part.y - part.height / 2 for part in group)
         height = max(part.y + part.height / 2 for part in group) - top
-        name = str(channel)
-        yield Node(f"channel:{name}", "channel", name, f"ch {name}", round(x, 1), top, 6, height, channel)
+        label = "" if measures.narrow else f"ch {channel}"
+        width = 5 if measures.narrow else 6
+        identity = f"channel:{channel}"
+        yield Node(identity, "channel", str(channel), label, round(x, 1), top, width, height, channel=channel)
 
 
 def _text_right(node: Node) -> float:
-    return node.right + 6 + width_of(node.label, NOTE) if node.kind == "channel" else node.right
+    if node.kind != "channel" or not node.label:
+        return node.right
+    return node.right + 6 + width_of(node.label, NOTE)
 
 
-def _edge(link: Link, routes: Routes) -> Edge:
-    points = tuple(Point(*point) for point in routes.corners(link))
+def _edge(link: Link, routes: Routes, measures: Measures) -> Edge:
+    points = _points(routes.corners(link))
     end_x, end_y = routes.key_end(link)
-    key_at = Point(round(end_x - KEY_INDENT, 1), end_y - KEY_LIFT) if link.key else None
+    key_at = Point(round(end_x - measures.key_indent, 1), end_y - KEY_LIFT) if link.key else None
     arrow_at = None
     if link.back:
         arrow_at = _middle(points[2:4], points[2].x)
     elif link.kind == "binding" and link.target.kind == "exchange":
         arrow_at = _middle(points, key_at.x - width_of(link.key, NOTE) if key_at else end_x)
-    ends = link.source.id, link.target.id
-    return Edge(link.kind, *ends, points, link.bindings, link.key, key_at, arrow_at, link.back)
+    return Edge(
+        link.kind,
+        link.source.id,
+        link.target.id,
+        points,
+        link.bindings,
+        link.key,
+        key_at,
+        arrow_at=arrow_at,
+        back=link.back,
+    )
+
+
+def _points(corners: list[tuple[float, float]]) -> tuple[Point, ...]:
+    return tuple(Point(round(x, 1), round(y, 1)) for x, y in corners)
+
+
+def _second_ways(graph: Graph, rows: Rows, routes: Routes) -> Iterator[Edge]:
+    """The lines to alternate and dead-letter exchanges, and those that lead to none."""
+    for back in graph.returns:
+        for link in back.links:
+            points = _points(routes.way_back(back, link))
+            x, y = routes.key_end(back)
+            label = _beside(link.source, routes, points[1].y - KEY_LIFT - 1)
+            yield Edge(
+                link.kind,
+                link.source.id,
+                link.target.id,
+                points,
+                (),
+                link.key,
+                *label,
+                arrow_at=Point(round(x - 3, 1), round(y, 1)),
+            )
+    for kind, source, key in graph.open_ends:
+        x, y = routes.leaves(source)
+        end = source.y + rows.run[source.id]
+        points = _points([(x, y), (x, end)])
+        label = _beside(source, routes, end - OPEN_END + 14)
+        (note_x, note_y), anchor = _beside(source, routes, end + 4)
+        note_at = Point(note_x + (2 if anchor == "start" else -4), note_y)
+        note = missing_note(kind, graph.measures)
+        yield Edge(kind, source.id, "", points, (), key, *label, note=note, note_at=note_at)
+
+
+def _beside(source: Part, routes: Routes, baseline: float) -> tuple[Point, str]:
+    """Where a text stands beside the dashed line that leaves a part, and which end of it."""
+    x, _ = routes.leaves(source)
+    if source.kind == "queue":
+        return Point(round(x - LABEL_GAP, 1), round(baseline, 1)), "end"
+    return Point(round(x + ASIDE, 1), round(baseline, 1)), "start"
 
 
 def _middle(points: tuple[Point, ...], end: float) -> Point:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .parts import Graph, Link, Part
+    from .graph import Graph, Link, Part
 
 Slot = str | tuple[str, int]
 

@@ -7,35 +7,46 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import accumulate, pairwise
+from math import inf
 from statistics import median
 from typing import TYPE_CHECKING
 
+from .graph import Return
+from .measures import KEY_LINE, LINE, OPEN_END, RETURN
 from .order import slot_of
-from .parts import KEY_LINE, LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .graph import Graph, Link, Part
     from .order import Order, Slot
-    from .parts import Graph, Link, Part
+
+    Line = Link | Return
 
 GAP = 16  # between the texts of one part and those of the next
+BESIDE = 10  # between one part and a line that passes by
 PASSING = 5  # what a line that passes through a layer needs on either side
 PASSING_GAP = 4  # between two of those
+BELOW_PORTS = 16  # from the lowest line that ends on a part to one that runs back below it, under its label
 TOP_GAP = 12  # between the highest part and the lowest line that runs over all parts
 
 
 class Rows:
     """The height of every slot, and of every port, which is where one line ends on its target.
 
-    Lines that close a cycle of exchanges run back over the top: each has a `top` of its own.  `bottom` is
-    the end of the lowest text.
+    Lines that close a cycle of exchanges run back over the top: each has a `top` of its own.  Lines to
+    alternate and dead-letter exchanges run back below their source, at its `run`, or end there in an open
+    circle.  `bottom` is the end of the lowest text.
     """
 
     def __init__(self, graph: Graph, order: Order, margin: float) -> None:
         self.height: dict[Slot, float] = {}
-        self.port: dict[Link, float] = {}
+        self.port: dict[Line, float] = {}
         self.top: dict[Link, float] = {}
+        self.run: dict[str, float] = {}
+        self._returns = graph.returns
+        self._turning = {link.source.id for back in graph.returns for link in back.links}
+        self._ending = {source.id for _, source, _ in graph.open_ends}
         self._order = order
         self._parts = graph.parts
         self._links: dict[str, list[Link]] = defaultdict(list)
@@ -56,8 +67,15 @@ class Rows:
             return PASSING, PASSING
         part, lines = self._parts[slot], self._incoming.get(slot, ())
         half = max(0.0, (len(lines) - 1) / 2 * KEY_LINE)
-        key = LINE if any(link.key for link in lines) else 2
-        return max(part.height / 2 + part.above, half + key), max(part.height / 2 + part.below, half + 2)
+        key = LINE if any(line.key for line in lines) else 2
+        above, below = part.height / 2 + part.above, part.height / 2 + part.below
+        if slot in self._turning:
+            self.run[slot] = max(below + RETURN, half + BELOW_PORTS)
+            below = self.run[slot] + PASSING
+        elif slot in self._ending:
+            self.run[slot] = max(below, half + 2) + OPEN_END
+            below = self.run[slot] + PASSING
+        return max(above, half + key), max(below, half + 2)
 
     def _make_room_for_consumers(self, graph: Graph) -> None:
         """A queue's row is as high as all its consumers, so that each can stand level with its queue.
@@ -81,7 +99,9 @@ class Rows:
         return [self._extents[a][1] + self._gap(a, b) + self._extents[b][0] for a, b in pairwise(slots)]
 
     def _gap(self, a: Slot, b: Slot) -> float:
-        return GAP if isinstance(a, str) or isinstance(b, str) else PASSING_GAP
+        if isinstance(a, str) and isinstance(b, str):
+            return GAP
+        return PASSING_GAP if isinstance(a, tuple) and isinstance(b, tuple) else BESIDE
 
     # ------------------------------------------------------------ placing
 
@@ -89,17 +109,54 @@ class Rows:
         *left, queues, consumers = self._order.layers
         self._place(queues, [0.0, *accumulate(self._gaps(queues))])
         for layer in reversed(range(len(left))):
-            wishes = [self._wish(slot, layer) for slot in left[layer]]
-            self._place(left[layer], settled(wishes, self._gaps(left[layer])))
+            self._settle(left[layer], layer)
         wishes = [self.height.get(self._parts[str(slot)].near) for slot in consumers]
         self._place(consumers, settled(wishes, self._gaps(consumers)))
+
+    def _settle(self, slots: Sequence[Slot], layer: int) -> None:
+        """Place a layer, then once more with the lines that run back through it, each where it comes from."""
+        wishes = {slot: self._wish(slot, layer) for slot in slots}
+        heights = settled([wishes[slot] for slot in slots], self._gaps(slots))
+        passing = {back.slot(layer): back for back in self._returns if back.first <= layer <= back.last}
+        if passing:
+            for slot, back in passing.items():
+                self._extents[slot] = PASSING, PASSING
+                wishes[slot] = median(self.return_exits(back, layer))
+            heard = dict(zip(slots, heights, strict=False)) | {slot: wishes[slot] for slot in passing}
+            slots = sorted(heard, key=lambda slot: heard[slot] or 0)
+            heights = settled([wishes[slot] for slot in slots], self._gaps(slots))
+        self._place(slots, heights)
 
     def _place(self, slots: Sequence[Slot], heights: Sequence[float]) -> None:
         for slot, height in zip(slots, heights[: len(slots)], strict=True):
             self.height[slot] = height
-            lines = self._incoming.get(slot, ())
-            for index, link in enumerate(lines):
-                self.port[link] = height + (index - (len(lines) - 1) / 2) * KEY_LINE
+        for slot in slots:
+            lines = self._in_order(self._incoming.get(slot, ()))
+            for index, line in enumerate(lines):
+                self.port[line] = self.height[slot] + (index - (len(lines) - 1) / 2) * KEY_LINE
+
+    def _in_order(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """The lines that end on one part: those that return to it come from above or from below."""
+        above: list[Line] = []
+        below: list[Line] = []
+        for line in lines:
+            if isinstance(line, Return):
+                layer, height = line.target.layer, self.height[line.target.id]
+                comes = [self.height.get(line.slot(layer), inf), *self.runs(line, layer)]
+                (above if min(comes) < height else below).append(line)
+        return [*above, *(line for line in lines if not isinstance(line, Return)), *below]
+
+    def runs(self, back: Return, layer: int) -> list[float]:
+        """Where lines leave the parts of a layer to run back."""
+        sources = [link.source.id for link in back.links if link.source.layer == layer]
+        return [self.height[source] + self.run[source] for source in sources]
+
+    def return_exits(self, back: Return, layer: int) -> list[float]:
+        """Where lines that run back meet the next layer to the right."""
+        slot = back.slot(layer + 1)
+        passing = [self.height[slot]] if back.first <= layer + 1 <= back.last else []
+        port = [self.port[back]] if back.target.layer == layer + 1 else []
+        return [*passing, *self.runs(back, layer + 1), *port]
 
     def _wish(self, slot: Slot, layer: int) -> float | None:
         """The middle of where the lines of this slot lead to, in the next layer; a target counts once."""
@@ -138,13 +195,13 @@ class Rows:
         shift = margin - highest
         self.bottom = max((down for _, down in ends), default=0) + shift
         self.height = {slot: round(y + shift, 1) for slot, y in self.height.items()}
-        self.port = {link: round(y + shift, 1) for link, y in self.port.items()}
+        self.port = {line: round(y + shift, 1) for line, y in self.port.items()}
         self.top = {link: round(y + shift, 1) for link, y in self.top.items()}
         for part in self._parts.values():
             part.y = self.height[part.id]
 
 
-def _incoming(graph: Graph, order: Order) -> dict[Slot, list[Link]]:
+def _incoming(graph: Graph, order: Order) -> dict[Slot, list[Line]]:
     """The lines that end on each part from above to below: back lines first, then as their sources stand."""
     incoming: dict[Slot, list[Link]] = defaultdict(list)
     for link in graph.links:
@@ -153,7 +210,12 @@ def _incoming(graph: Graph, order: Order) -> dict[Slot, list[Link]]:
     def place(link: Link) -> int:
         return -1 if link.back else order.rank[slot_of(link.source, link.target.layer - 1)]
 
-    return {slot: sorted(links, key=place) for slot, links in incoming.items()}
+    lines: dict[Slot, list[Line]] = defaultdict(list)
+    for slot, links in incoming.items():
+        lines[slot] = [*sorted(links, key=place)]
+    for back in graph.returns:
+        lines[back.target.id].append(back)
+    return lines
 
 
 def settled(wishes: Sequence[float | None], gaps: Sequence[float]) -> list[float]:

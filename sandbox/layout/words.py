@@ -77,6 +77,20 @@ def label(name: str) -> str:
     return text[: LONGEST // 2] + "…" + text[1 - LONGEST // 2 :]
 
 
+def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
+    """A text cut in the middle until it fits.
+
+    >>> fitted("graveyard", 10, 40)
+    'gra…rd'
+    """
+    kept = len(text)
+    cut = text
+    while kept and width_of(cut, size, bold=bold) > room:
+        kept -= 1
+        cut = text[: (kept + 1) // 2] + "…" + text[len(text) - kept // 2 :]
+    return cut
+
+
 def seconds(duration: float) -> str:
     """A duration with its unit.
 
