@@ -6,6 +6,7 @@ RabbitMQ 4, which the sandbox copies; they hold for version 3 alone.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -135,12 +136,29 @@ def _priority_zero(scene: Scene) -> bool:
     return bool(scene.step.args.get("arguments", {}).get("x-max-priority") == 0)
 
 
+def _rejected_and_nacked(scene: Scene) -> bool:
+    """CON-5: a commit rejects and nacks messages of one queue (which of the two, a dead letter does not tell)."""
+    words: defaultdict[str, list[str]] = defaultdict(list)
+    for event in scene.events:
+        if event.source is not None and event.source.kind == "unacked" and event.kind != "acked":
+            word = "either" if event.kind == "dead_lettered" else event.reason.partition(";")[0]
+            words[event.source.name].append(word)
+    mixed = (len(set(found)) > 1 or found.count("either") > 1 for found in words.values())
+    return scene.step.verb == "tx_commit" and any(mixed)
+
+
 RULES = (
     Rule("D-17", "a dead letter that once came back to its queue is redelivered", 4, masks=_came_back),
     Rule(
         "TTL-5", "what overtakes others by its priority is not looked at when it expires", excludes=_overtakes
     ),
     Rule("CON-5", "a commit breaks if a queue that it is to deliver to has gone", excludes=_routed_away),
+    Rule(
+        "CON-5",
+        "a commit settles what was rejected and what was nacked in one",
+        3,
+        excludes=_rejected_and_nacked,
+    ),
     Rule("TOP-9", "more than two # in a binding key are allowed", 3, excludes=_many_hashes),
     Rule("EX-9", "an unknown exchange type closes the connection", 3, excludes=_unknown_type),
     Rule("EX-24", "the header 1 equals 1.0", 3, excludes=_floats),
