@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import socket
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import kombu
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from .engine.clock import Clock
     from .engine.history import History
     from .engine.ledger import Ledger
+    from .engine.model import Binding
     from .engine.snapshot import Snapshot
+    from .widgets import Dashboard, Player, View
 
 _numbers = itertools.count(1)
 
@@ -123,6 +126,11 @@ class Broker:
         self._tags = itertools.count(1)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return self._engine.is_open
+
+    @property
     def url(self) -> str:
         """What `kombu.Connection` and Celery take to get here."""
         return f"sandbox://{self.name}"
@@ -162,7 +170,7 @@ class Broker:
         self._channels.clear()
 
     def _refuse_closed(self) -> None:
-        if not self._engine.is_open:
+        if not self.is_open:
             raise RecoverableConnectionError("this broker is closed")
 
     def __enter__(self) -> Self:
@@ -396,6 +404,16 @@ class Broker:
             return limit
         raise _endless(limit)
 
+    def route(
+        self, exchange: Named = "", routing_key: str = "", headers: Mapping[str, Any] | None = None
+    ) -> dict[str, tuple[Binding, ...]]:
+        """Where a message would go, and by which bindings; nothing is published."""
+        name = _name(exchange)
+        if name and name not in self.snapshot().exchanges:
+            self._lookup(name)
+        targets = self._engine.route(name, routing_key, headers or {}).targets
+        return {target.queue.name: target.arrival.bindings for target in targets}
+
     def peek(self, queue: Named) -> tables.Table[tables.CopyRow]:
         """What stands in a queue, ready and unacked, head first.  Nothing is disturbed."""
         now = self.now
@@ -505,6 +523,33 @@ class Broker:
             queues = [queues]
         names = None if queues is None else [_name(queue) for queue in queues]
         return figures.plot_depth(self._engine.depths(), names, x, ax, now=self.snapshot())
+
+    def graph(self, *, scale: float = 1) -> View:
+        """The routing graph, live: messages move through it as they do in the broker.
+
+        `scale` makes it larger, for a projector.  All views of a broker share one playhead.
+        """
+        return self._player.view(("graph", "ledger", "band"), scale=scale)
+
+    def depths(self, *, scale: float = 1) -> View:
+        """Depth over time, live: one strip per queue, and the playhead, which can be dragged back."""
+        return self._player.view(("depth", "band"), scale=scale)
+
+    def dashboard(self, show: Iterable[str] | None = None, *, scale: float = 1) -> Dashboard:
+        """Everything about this broker in one place, and everything that can be done with it by hand.
+
+        `show` names the regions to show (clock, graph, ledger, depth, inspector, forms), None all of them.
+        """
+        from . import widgets  # noqa: PLC0415  (as above)
+
+        return widgets.Dashboard(self._player, show, scale=scale)
+
+    @cached_property
+    def _player(self) -> Player:
+        """What all live views of this broker share."""
+        from . import widgets  # noqa: PLC0415  (as above)
+
+        return widgets.Player(self)
 
     def _repr_mimebundle_(self, **_wanted: object) -> dict[str, str]:
         """The routing graph as a picture, and what it shows in words: a notebook shows one of the two."""

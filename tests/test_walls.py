@@ -22,6 +22,7 @@ TYPES = (
     "engine.history",
     "engine.ledger",
     "engine.depth",
+    "engine.replay",  # from events to a state: it knows nothing but the events
 )
 
 VIEWS = ("layout", "figures", "widgets")
@@ -41,11 +42,15 @@ WALLS: dict[str, tuple[str, ...]] = {
     "figures.*": (*TYPES, "layout.*", "layout", "figures.*", "texts", "matplotlib"),
     "widgets.wire": (*TYPES, "layout.*", "layout"),
     "widgets": ("widgets.*",),
+    "widgets.source": (*TYPES, "engine.clock"),  # the clock: for types
     "widgets.*": (
         *TYPES,
+        "engine.clock",
         "widgets.*",
         "layout",
         "figures",
+        "figures.palette",
+        "figures.sprites",
         "texts",
         "matplotlib",
         "anywidget",
@@ -308,6 +313,8 @@ def test_only_the_guard_makes_locks() -> None:
     assert users == {
         ("engine.guard", "threading"),
         ("engine.clock", "threading"),  # for a constant
+        ("widgets.throttle", "threading"),  # one-shot timers, while somebody looks and something happens
+        ("widgets.throttle", "asyncio"),  # instead, where threads can't start
         ("widgets.commands", "threading"),  # so that lines of the program stand in the order of their effects
     }
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .clock import ManualClock, Patience, wait
 from .errors import Closed, NotImplementedByAMQP
 from .guard import channel_verb, verb
+from .model import further_keys
 from .publishing import Publishing
 from .receiving import Receiving
 from .sessions import Cancelled, Channel, Connection, Delivery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .depth import Depths
     from .queues import Copy
     from .snapshot import Snapshot
+    from .topology import Route
 
 
 class Due(NamedTuple):
@@ -158,6 +162,7 @@ class Engine(Publishing, Receiving):
         if due is None or (until is not None and due[0] > until):
             if until is not None:
                 clock.move_to(max(until, clock.now()))
+                self.history.stir()
             return None
         clock.move_to(due[0])
         self._play_until(due[0])
@@ -182,6 +187,11 @@ class Engine(Publishing, Receiving):
         return self.clock
 
     # ------------------------------------------------------------ looking
+
+    @verb
+    def route(self, exchange: str, routing_key: str, headers: Mapping[str, Any]) -> Route:
+        """Where a message would go; nothing is published."""
+        return self._moves.topology.route(exchange, (routing_key, *further_keys(headers)), headers)
 
     @verb
     def snapshot(self) -> Snapshot:

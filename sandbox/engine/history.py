@@ -128,7 +128,7 @@ class History:
         return replay
 
     def subscribe(self, wake: Callable[[], object]) -> Callable[[], None]:
-        """Call `wake()` after every verb that recorded something; returns what ends that.
+        """Call `wake()` after every verb that recorded something or moved the clock; returns what ends that.
 
         The observer then reads from its last serial on.  It is called without any lock held, on the thread
         of the verb.  An observer that raises is dropped, and its error logged.
@@ -193,6 +193,10 @@ class History:
         later.apply(rows[:half])
         self._log = later, rows[half:]
         self._bytes //= 2
+
+    def stir(self) -> None:
+        """Time has passed in which nothing happened: that is news too."""
+        self._told = -1
 
     def wake(self) -> None:
         """Tell the observers if there is anything new; called after the lock is released."""

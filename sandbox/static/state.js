@@ -1,6 +1,6 @@
-// The reducer: from events back to the state.  It is what engine/replay.py is in Python, under the same names, and a
-// test holds the two equal.  Beyond that it can begin anywhere, from a state that does not show every copy: counts
-// stay exact then, and what stands behind the last copy that is known is only counted.
+// The reducer: from events back to the state.  It is what engine/replay.py is in Python, under the same
+// names, and a test holds the two equal.  Beyond that it can begin anywhere, from a state that does not show
+// every copy: counts stay exact then, and what stands behind the last copy that is known is only counted.
 //
 // Whatever a Map here holds is replaced when it changes, never written to, so that states can share it.
 
@@ -40,12 +40,14 @@ export class State {
     state.time = encoded.time;
     state.ledger = { ...encoded.ledger };
     state.exchanges = mapBy(encoded.exchanges, (exchange) => exchange.name);
-    state.queues = mapBy(encoded.queues.map((queue) => Queue.from(queue, state.owner)), (queue) => queue.name);
+    const queues = encoded.queues.map((queue) => Queue.from(queue, state.owner));
+    state.queues = mapBy(queues, (queue) => queue.name);
     state.bindings = new Map(encoded.bindings.map(([binding, taken]) => [binding.id, { binding, taken }]));
     for (const { held, ...consumer } of encoded.consumers) {
-      // Of copies that are not known it can't be told later whose they were, but for their number.
+      // What it holds beyond these: of that the state knows the number, and that it was delivered after them.
       const hidden = consumer.unacked - held.length;
-      state.consumers.set(consumerKey(consumer.channel, consumer.tag), { ...consumer, hidden });
+      const shown = state.queues.get(consumer.queue).holders.get(held.at(-1))?.tag ?? 0;
+      state.consumers.set(consumerKey(consumer.channel, consumer.tag), { ...consumer, hidden, shown });
     }
     for (const { fetched, ...channel } of encoded.channels) state.channels.set(channel.id, channel);
     state.connections = new Map(encoded.connections);
@@ -86,30 +88,34 @@ export class State {
     return this.queues.get(name)?.seats(limit) ?? [];
   }
 
-  /** The seats that a consumer holds, or (tag "") that were fetched on the channel by get; `queue` says where. */
+  /**
+   * What a consumer holds, or (tag "") was fetched on the channel by get, in the order of delivery: the seats
+   * before the first that is not known, each with its `queue`.
+   */
   heldBy(channel, tag, limit = Infinity) {
-    const consumer = tag && this.consumers.get(consumerKey(channel, tag));
-    const names = tag ? [consumer?.queue] : this.queues.keys();
+    const consumer = this.consumers.get(consumerKey(channel, tag));
+    const lastTag = consumer?.hidden ? consumer.shown : Infinity;
     const held = [];
-    for (const name of names) {
+    for (const name of tag ? [consumer?.queue] : this.queues.keys()) {
       const queue = this.queues.get(name);
       for (const [position, holder] of queue?.holders ?? []) {
-        if (held.length >= limit) return held;
-        const isIt = holder.channel === channel && holder.consumer === tag;
-        if (isIt && queue.copies.has(position)) held.push({ ...queue.seat(position), queue: name });
+        if (holder.channel !== channel || holder.consumer !== tag) continue;
+        if (held.length >= limit || holder.tag > lastTag || !queue.copies.has(position)) return held;
+        held.push({ ...queue.seat(position), queue: name });
       }
     }
     return held;
   }
 
-  /** Whether a picture of so many seats of each queue, and of each consumer, would lack copies that are there. */
+  /** Whether a picture of so many seats of each queue and consumer would lack copies that are there. */
   needsMore(limit = 12) {
-    const some = (known, all) => known.length < Math.min(limit, all);
+    const lacks = (known, all) => known.length < Math.min(limit, all);
     for (const queue of this.queues.values()) {
-      if (!queue.complete && some(queue.seats(limit), queue.ready + queue.unacked)) return true;
+      if (!queue.complete && lacks(queue.seats(limit), queue.ready + queue.unacked)) return true;
     }
     for (const { channel, tag, queue, unacked } of this.consumers.values()) {
-      if (unacked && !this.queues.get(queue).complete && some(this.heldBy(channel, tag, limit), unacked)) return true;
+      if (this.queues.get(queue).complete) continue;
+      if (lacks(this.heldBy(channel, tag, limit), unacked)) return true;
     }
     return false;
   }
@@ -123,14 +129,14 @@ export class State {
       exchanges: [...this.exchanges.values()],
       queues: [...this.queues.values()].map((queue) => queue.toJSON()),
       bindings: [...this.bindings.values()].map(({ binding, taken }) => [binding, taken]),
-      consumers: [...this.consumers.values()].map(({ hidden, ...consumer }) => ({
+      consumers: [...this.consumers.values()].map(({ hidden, shown, ...consumer }) => ({
         ...consumer,
         held: held(consumer.channel, consumer.tag).map(([, position]) => position),
       })),
       channels: [...this.channels.values()].map((channel) => ({ ...channel, fetched: held(channel.id, "") })),
       connections: [...this.connections],
       publishers: [...this.publishers.values()],
-      ledger: this.ledger,
+      ledger: { ...this.ledger },
     };
   }
 
@@ -157,7 +163,7 @@ export class State {
 
   publish(publisher, exchange) {
     if (!exchange && !this.exchanges.has(exchange)) { // the default one is there without having been declared
-      this.exchanges.set("", { name: "", options: DEFAULT, published: 0, lost: 0, returned: 0, last_lost: 0 });
+      HANDLERS.exchange_declared(this, ["exchange", ""], DEFAULT);
     }
     count(this.exchanges, exchange, "published");
     const known = this.publishers.get(publisher) ?? {
@@ -263,8 +269,9 @@ const HANDLERS = {
   },
   queue_deleted(state, [, name]) {
     state.queues.delete(name);
-    for (const [id, { binding }] of state.bindings) { // that of the default exchange, which nobody unbinds
-      if (binding.source === "" && binding.destination === name && !binding.to_exchange) state.bindings.delete(id);
+    for (const [id, { binding }] of state.bindings) {
+      const { source, destination } = binding; // of the default exchange: nobody unbinds it
+      if (source === "" && destination === name) state.bindings.delete(id);
     }
   },
   bound(state, _place, binding) {
@@ -289,7 +296,7 @@ const HANDLERS = {
     state.channels.set(id, { ...state.channels.get(id), prefetch });
   },
   consumer_started(state, [, , channel, tag], view) {
-    state.consumers.set(consumerKey(channel, tag), { ...view, received: 0, unacked: 0, hidden: 0 });
+    state.consumers.set(consumerKey(channel, tag), { ...view, received: 0, unacked: 0, hidden: 0, shown: 0 });
   },
   consumer_activated(state, [, , channel, tag]) {
     const key = consumerKey(channel, tag);
@@ -301,7 +308,8 @@ const HANDLERS = {
     const { holders } = state.own(state.consumers.get(key).queue);
     state.consumers.delete(key);
     for (const [position, holder] of holders) {
-      if (holder.channel === channel && holder.consumer === tag) holders.set(position, { ...holder, consumer: "" });
+      const isIt = holder.channel === channel && holder.consumer === tag;
+      if (isIt) holders.set(position, { ...holder, consumer: "" });
     }
   },
 };
@@ -392,7 +400,7 @@ class Queue {
     return seats;
   }
 
-  /** The copies before the first that is not known, head first: the highest priority stands before all others. */
+  /** The copies before the first that is not known, head first: the highest priority before all others. */
   inOrder() {
     if (this.complete && this.options.max_priority === null) return this.copies.values();
     const known = [...this.copies.values()].filter((copy) => this.complete || this.isKnown(copy));
@@ -402,15 +410,17 @@ class Queue {
   /** Whether this is a place before all copies that are not known. */
   isKnown(copy) {
     if (this.end === null) return false;
-    return this.options.max_priority === null ? copy.position <= this.end.position : byPriority(copy, this.end) <= 0;
+    if (this.options.max_priority === null) return copy.position <= this.end.position;
+    return byPriority(copy, this.end) <= 0;
   }
 
   toJSON() {
     const { name, options, ready, unacked, complete } = this;
     const seats = this.seats(Infinity);
     const shown = new Set(seats.map((seat) => seat.position));
-    const beyond = [...this.holders.keys()].filter((position) => this.copies.has(position) && !shown.has(position));
-    return { name, options, ready, unacked, seats, beyond: beyond.map((position) => this.seat(position)), complete };
+    const held = [...this.holders.keys()].filter((position) => this.copies.has(position));
+    const beyond = held.filter((position) => !shown.has(position)).map((position) => this.seat(position));
+    return { name, options, ready, unacked, seats, beyond, complete };
   }
 }
 

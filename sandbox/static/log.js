@@ -1,0 +1,88 @@
+// The log: one line per event in words, newest last.  A click puts the playhead there.
+
+import { clockTime, eventWords } from "./phrases.js";
+import { Panel } from "./panel.js";
+import { html } from "./svg.js";
+
+const MOST = 200;
+
+/** Which kinds of events a term of the ledger is about. */
+const KINDS = {
+  published: ["published"],
+  routed: ["routed"],
+  returned: ["returned"],
+  lost: ["lost"],
+  copies: ["routed", "refused"],
+  done: ["acked", "sent"],
+  dead_lettered: ["dead_lettered"],
+  expired: ["expired"],
+  dropped: ["dropped", "rejected"],
+  refused: ["refused"],
+  removed: ["purged", "removed"],
+  ready: ["routed", "requeued"],
+  unacked: ["delivered", "fetched", "handed"],
+  on_its_way: ["published"],
+};
+
+export class Log extends Panel {
+  constructor(root, player) {
+    super(root, player, ["frame", "status", "filtered"], { class: "sandbox-log" });
+    this.input = html("input", {
+      type: "search",
+      placeholder: "queue, message number or word",
+      "aria-label": "Filter the log",
+      input: () => this.draw(),
+    });
+    this.clear = html("button", { type: "button", click: () => player.filterBy(null) });
+    this.list = html("ol", { tabindex: "0", "aria-label": "Events" });
+    this.root.append(html("div", { class: "sandbox-row" }, this.input, this.clear), this.list);
+    this.draw();
+  }
+
+  draw() {
+    const { player } = this;
+    const events = player.window?.events ?? [];
+    const { filter } = player;
+    this.clear.hidden = !filter;
+    this.clear.textContent = filter ? `only: ${filter.name} (show all)` : "";
+    const rows = this.matching(events);
+    const first = player.window && player.first > 1 ? [html("li", { class: "sandbox-muted" }, `events before ${player.first} are forgotten`)] : [];
+    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 30;
+    const signature = `${rows.at(-1)?.[0]} ${rows.length} ${player.shown?.serial} ${this.input.value} ${filter?.word} ${player.flowing}`;
+    if (signature === this.signature) return;
+    this.signature = signature;
+    this.list.replaceChildren(...(rows.length < MOST ? first : []), ...rows.map((row) => this.line(row)));
+    if (!player.window) this.list.append(html("li", { class: "sandbox-muted" }, "flow view: the log goes on when it is calm"));
+    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  matching(events) {
+    const kinds = this.player.filter && KINDS[this.player.filter.word];
+    const wanted = this.input.value.trim().toLowerCase();
+    const number = /^\d+$/.test(wanted) ? Number(wanted) : null;
+    const found = [];
+    for (let index = events.length - 1; index >= 0 && found.length < MOST; index -= 1) {
+      const row = events[index];
+      if (kinds && !kinds.includes(row[2])) continue;
+      if (number !== null ? row[3] !== number : wanted && !eventWords(row).toLowerCase().includes(wanted)) continue;
+      found.push(row);
+    }
+    if (kinds) this.player.filter.messages = new Set(found.map((row) => row[3]));
+    return found.reverse();
+  }
+
+  line(row) {
+    const isHere = row[0] === this.player.shown?.serial;
+    const text = html("bdi", {}, eventWords(row));
+    return html(
+      "li",
+      { "aria-current": isHere ? "step" : null },
+      html(
+        "button",
+        { type: "button", click: () => this.player.seek(row[0]), title: "put the playhead after this event" },
+        html("span", { class: "sandbox-muted" }, `${row[0]}  ${clockTime(row[1])}  `),
+        text,
+      ),
+    );
+  }
+}

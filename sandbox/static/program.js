@@ -1,0 +1,43 @@
+// The program: every action by hand as the Python line that does the same, to be copied.
+
+import { Panel } from "./panel.js";
+import { shown } from "./phrases.js";
+import { html } from "./svg.js";
+
+export class ProgramText extends Panel {
+  constructor(root, player) {
+    super(root, player, ["program"], { class: "sandbox-program" });
+    this.list = html("ol", { tabindex: "0", "aria-label": "The program so far" });
+    this.all = html("button", { type: "button", click: () => this.copy(player.program.text, this.all) }, "Copy all");
+    const about = html("span", { class: "sandbox-muted" }, "What you did by hand, as Python: also dashboard.code");
+    this.root.append(html("div", { class: "sandbox-row" }, this.all, about), this.list);
+    this.draw();
+  }
+
+  draw() {
+    const { lines } = this.player.program;
+    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 30;
+    this.list.replaceChildren(...lines.map(([code, error]) => this.line(code, error)));
+    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  line(code, error) {
+    const text = code.split("\n").map(shown).join("\n");
+    const button = html("button", { type: "button", "aria-label": "Copy this line" }, "Copy");
+    button.addEventListener("click", () => this.copy(code, button));
+    const parts = error ? [html("s", {}, text), html("span", { class: "sandbox-muted" }, `  # ${shown(error)}`)] : [text];
+    return html("li", {}, button, html("code", {}, ...parts));
+  }
+
+  async copy(text, button) {
+    const name = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select it and copy"; // the page may not touch the clipboard
+      getSelection()?.selectAllChildren(button.parentElement?.querySelector("code") ?? this.list);
+    }
+    setTimeout(() => (button.textContent = name), 1500);
+  }
+}

@@ -1,0 +1,292 @@
+// Depth over time: one strip per queue, in the graph's order; the playhead is a line through all of them.
+
+import { Panel } from "./panel.js";
+import { clockTime, label, seconds, shown, thousands } from "./phrases.js";
+import { html, round, shape, straight, svg, words } from "./svg.js";
+
+const STRIP = 54; // px of one strip, with its name
+const AREA = 30; // px of its area
+const LEFT = 34;
+const RIGHT = 12;
+const MOST = 6;
+
+export class Strips extends Panel {
+  constructor(root, player, scale = 1) {
+    super(root, player, ["frame", "status", "selected"], { class: "sandbox-strips" });
+    this.scale = scale;
+    this.hatch = `sandbox-hatch-${crypto.getRandomValues(new Uint32Array(1))[0]}`; // ids are the whole page's
+    this.unit = null; // chosen by hand, or else by what shows more
+    this.own = false;
+    this.all = false;
+    this.picture = svg("svg", { role: "group", "aria-label": "Depth of each queue" });
+    this.line = svg("line", { class: "sandbox-playhead", stroke: "var(--sandbox-ink)", "stroke-width": 1.5 });
+    this.slider = html("div", {
+      class: "sandbox-slider",
+      role: "slider",
+      tabindex: "0",
+      "aria-label": "Playhead",
+      keydown: (event) => this.press(event),
+    });
+    this.tableRoot = html("div", { class: "sandbox-scroll", hidden: true });
+    this.tools = html("div", { class: "sandbox-row sandbox-tools" });
+    this.edge = html("p", { class: "sandbox-muted", hidden: true });
+    this.root.append(this.tools, this.edge, html("div", { class: "sandbox-stack" }, this.picture, this.slider), this.tableRoot);
+    this.makeTools();
+    this.drag();
+    this.sizes = new ResizeObserver(() => this.later());
+    this.sizes.observe(this.root);
+    this.looker = player.attach(false);
+    this.draw();
+  }
+
+  end() {
+    super.end();
+    this.sizes.disconnect();
+    this.looker.detach();
+  }
+
+  makeTools() {
+    const toggle = (name, title, press) => {
+      const button = html("button", { type: "button", "aria-pressed": "false", title }, name);
+      button.addEventListener("click", () => {
+        press();
+        this.signature = "";
+        this.draw();
+      });
+      this.tools.append(button);
+      return button;
+    };
+    this.tools.append(html("span", { class: "sandbox-muted" }, "Depth"));
+    this.unitButton = toggle("by event", "count events, or seconds of broker time", () => {
+      this.unit = this.by === "event" ? "time" : "event";
+    });
+    this.ownButton = toggle("own scale", "each strip on its own scale", () => (this.own = !this.own));
+    this.allButton = toggle("all queues", "all queues, or the six deepest", () => (this.all = !this.all));
+    this.tableButton = toggle("table", "the numbers as a table", () => (this.tableRoot.hidden = !this.tableRoot.hidden));
+  }
+
+  // ---------------------------------------------------------------- drawing
+
+  /** Event by event as long as all happened within a second of broker time. */
+  get by() {
+    if (this.unit) return this.unit;
+    return this.player.now - this.start("time") < 1 ? "event" : "time";
+  }
+
+  start(by) {
+    const firsts = [...this.player.depths.series.values()].map((points) => points[0]?.[by === "time" ? 1 : 0] ?? 0);
+    return firsts.length ? Math.min(...firsts) : 0;
+  }
+
+  /** The queues to show, in the graph's order: all, or the deepest and the selected. */
+  queues() {
+    const { player } = this;
+    const { series } = player.depths;
+    const inGraph = (player.geometry?.layout.nodes ?? []).filter((node) => node.kind === "queue").map((node) => node.name);
+    const alive = (name) => player.shown?.queues.has(name);
+    const names = [...new Set([...inGraph, ...series.keys()])].filter((name) => series.has(name) && (alive(name) || series.get(name).length > 1));
+    if (names.length <= MOST || this.all) return names;
+    const selected = player.selection?.startsWith("queue:") ? player.selection.slice(6) : null;
+    const deepest = new Set([...names].sort((a, b) => player.depths.peak(b) - player.depths.peak(a)).slice(0, MOST));
+    if (selected && series.has(selected)) deepest.add(selected);
+    return names.filter((name) => deepest.has(name));
+  }
+
+  draw() {
+    const { player } = this;
+    const width = this.root.clientWidth / this.scale;
+    if (!player.shown || !width) return;
+    this.names = width < 640 ? this.narrowed() : this.queues();
+    const by = this.by;
+    const end = by === "event" ? player.last : Math.max(player.now, player.shown.time);
+    const start = this.start(by);
+    this.x = { by, start, end: Math.max(end, start + (by === "event" ? 1 : 0.001)), left: LEFT, width: width - LEFT - RIGHT };
+    this.height = this.names.length * STRIP + 26;
+    this.ownButton.setAttribute("aria-pressed", String(this.own));
+    this.allButton.setAttribute("aria-pressed", String(this.all));
+    this.allButton.hidden = player.depths.series.size <= MOST;
+    this.unitButton.textContent = by === "event" ? "by event" : "by time";
+    this.tableButton.setAttribute("aria-pressed", String(!this.tableRoot.hidden));
+    this.edge.hidden = !(player.first > 1);
+    this.edge.textContent = `events before ${thousands(player.first)} are forgotten`;
+    this.picture.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
+    this.picture.setAttribute("width", width * this.scale);
+    const series = this.names.map((name) => player.depths.series.get(name));
+    const signature = JSON.stringify([width, this.x, this.own, this.names, series.map((points) => [points.length, points.at(-1)])]);
+    if (signature !== this.signature) {
+      this.signature = signature;
+      this.picture.replaceChildren(...this.strips(), ...this.axis(), this.line);
+    }
+    this.movePlayhead();
+    if (!this.tableRoot.hidden) this.drawTable();
+  }
+
+  narrowed() {
+    const names = this.queues();
+    const selected = this.player.selection?.startsWith("queue:") ? this.player.selection.slice(6) : null;
+    return names.includes(selected) ? [selected] : names.slice(0, 1);
+  }
+
+  strips() {
+    if (!this.names.length) return [words("No queue yet", LEFT, 20, { role: "muted" })];
+    const peaks = this.names.map((name) => Math.max(1, this.player.depths.peak(name)));
+    const deepest = Math.max(...peaks);
+    const torn = this.player.first > 1 ? [this.torn()] : [];
+    return [pattern(this.hatch), ...this.names.flatMap((name, index) => this.strip(name, index, this.own ? peaks[index] : deepest)), ...torn];
+  }
+
+  strip(name, index, peak) {
+    const base = index * STRIP + 18 + AREA;
+    const points = this.player.depths.series.get(name);
+    const last = points.at(-1);
+    const y = (count) => round(base - (AREA * Math.min(count, peak)) / peak);
+    const limit = this.player.shown.queues.get(name)?.options.max_length ?? null;
+    const right = LEFT + this.x.width;
+    const parts = [
+      shape(this.area(points, base, (point) => y(point[2])), { fill: "alive" }),
+      svg("path", { d: this.between(points, (point) => y(point[2]), (point) => y(point[2] + point[3])), fill: `url(#${this.hatch})` }),
+      shape(this.steps(points, (point) => y(point[2] + point[3])), { line: "ink", width: 1.1 }),
+      shape(straight([[LEFT, base], [right, base]]), { line: "edge", width: 0.8 }),
+      words(label(name), LEFT, base - AREA - 6, { size: 12, bold: true }),
+      words(`${thousands(last[2])} ready + ${thousands(last[3])} unacked`, right - 6, base - AREA - 6, { role: "muted", anchor: "end" }),
+      words("0", LEFT - 6, base + 2, { role: "muted", anchor: "end" }),
+      words(thousands(peak), LEFT - 6, base - AREA + 6, { role: "muted", anchor: "end" }),
+    ];
+    if (limit !== null && limit <= peak) parts.push(shape(straight([[LEFT, y(limit)], [right, y(limit)]]), { line: "ink", width: 1, dash: [4, 3] }));
+    for (const mark of this.player.depths.marks.get(name) ?? []) {
+      parts.push(this.player.sprites.at(mark[2] === "cross" ? "cross" : "small_diamond", round(this.place(mark)), base));
+    }
+    return parts;
+  }
+
+  /** The x of a moment: of a point, which begins with its serial and its time. */
+  place([serial, time]) {
+    const value = this.x.by === "event" ? serial : time;
+    return this.x.left + (this.x.width * (value - this.x.start)) / (this.x.end - this.x.start);
+  }
+
+  corners(points, height) {
+    const corners = [];
+    points.forEach((point, index) => {
+      const x = round(this.place(point));
+      if (index) corners.push([x, height(points[index - 1])]);
+      corners.push([x, height(point)]);
+    });
+    corners.push([LEFT + this.x.width, height(points.at(-1))]);
+    return corners;
+  }
+
+  steps(points, height) {
+    return straight(this.corners(points, height));
+  }
+
+  area(points, base, height) {
+    const corners = this.corners(points, height);
+    return straight([[corners[0][0], base], ...corners, [corners.at(-1)[0], base]], true);
+  }
+
+  between(points, low, high) {
+    return straight([...this.corners(points, high), ...this.corners(points, low).reverse()], true);
+  }
+
+  axis() {
+    const y = this.height - 8;
+    const { by, start, end } = this.x;
+    const name = by === "event" ? "event" : "broker time";
+    const show = (value) => (by === "event" ? thousands(Math.round(value)) : seconds(Math.round(value * 10) / 10));
+    const right = LEFT + this.x.width;
+    return [
+      words(show(start), LEFT, y, { role: "muted" }),
+      words(name, LEFT + this.x.width / 2, y, { anchor: "middle" }),
+      words(show(end), right, y, { role: "muted", anchor: "end" }),
+    ];
+  }
+
+  /** The beginning is forgotten: a torn edge. */
+  torn() {
+    const corners = [];
+    for (let y = 6; y < this.height - 20; y += 6) corners.push([LEFT + ((y / 6) % 2 ? 3 : -3), y]);
+    return shape(straight(corners), { line: "edge", width: 1.2 });
+  }
+
+  drawTable() {
+    const rows = this.names.map((name) => {
+      const last = this.player.depths.series.get(name).at(-1);
+      const cells = [shown(name), thousands(last[2]), thousands(last[3]), thousands(this.player.depths.peak(name))];
+      return html("tr", {}, ...cells.map((cell) => html("td", {}, html("bdi", {}, cell))));
+    });
+    const head = ["queue", "ready", "unacked", "at most"].map((name) => html("th", { scope: "col" }, name));
+    this.tableRoot.replaceChildren(html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows)));
+  }
+
+  // ---------------------------------------------------------------- the playhead
+
+  movePlayhead() {
+    const { player } = this;
+    const { serial } = player.shown;
+    const time = player.inThePast ? player.shown.time : this.x.by === "time" ? this.x.end : player.shown.time;
+    const x = round(Math.max(LEFT, Math.min(LEFT + this.x.width, this.place([serial, time]))));
+    for (const [key, value] of Object.entries({ x1: x, x2: x, y1: 2, y2: this.height - 22 })) this.line.setAttribute(key, value);
+    this.slider.style.left = `${x * this.scale - 12}px`;
+    this.slider.setAttribute("aria-valuemin", String(Math.max(0, player.first - 1)));
+    this.slider.setAttribute("aria-valuemax", String(player.last));
+    this.slider.setAttribute("aria-valuenow", String(serial));
+    this.slider.setAttribute("aria-valuetext", `event ${serial} of ${player.last}, ${clockTime(player.shown.time)}`);
+  }
+
+  /** The event at an x: the last one that had happened there. */
+  serialAt(x) {
+    const { by, start, end, left, width } = this.x;
+    const value = start + ((x - left) / width) * (end - start);
+    if (by === "event") return Math.round(value);
+    if (value >= end) return this.player.last;
+    let serial = this.player.first - 1;
+    for (const points of this.player.depths.series.values()) {
+      for (const point of points) {
+        if (point[1] > value) break;
+        serial = Math.max(serial, point[0]);
+      }
+    }
+    return serial;
+  }
+
+  drag() {
+    const move = (event) => {
+      const x = (event.clientX - this.picture.getBoundingClientRect().left) / this.scale;
+      const serial = this.serialAt(x);
+      if (serial >= this.player.last) this.player.follow();
+      else this.player.seek(Math.max(this.player.first - 1, serial));
+    };
+    for (const target of [this.picture, this.slider]) {
+      target.addEventListener("pointerdown", (event) => {
+        target.setPointerCapture(event.pointerId);
+        target.addEventListener("pointermove", move);
+        move(event);
+      });
+      for (const kind of ["pointerup", "pointercancel"]) target.addEventListener(kind, () => target.removeEventListener("pointermove", move));
+    }
+  }
+
+  press(event) {
+    const { player } = this;
+    const moves = {
+      ArrowRight: () => player.step(1),
+      ArrowLeft: () => player.step(-1),
+      PageUp: () => player.step(10),
+      PageDown: () => player.step(-10),
+      Home: () => player.seek(player.first - 1),
+      End: () => player.follow(),
+    };
+    event.stopPropagation();
+    if (!moves[event.key]) return;
+    event.preventDefault();
+    moves[event.key]();
+  }
+}
+
+/** The hatch of what is unacked. */
+function pattern(id) {
+  const stripe = svg("path", { d: "M-1 7L7 -1M5 9L9 5", stroke: "var(--sandbox-alive)", "stroke-width": 1.6 });
+  const ground = svg("rect", { width: 8, height: 8, fill: "var(--sandbox-page)" });
+  return svg("defs", {}, svg("pattern", { id, width: 8, height: 8, patternUnits: "userSpaceOnUse" }, ground, stripe));
+}

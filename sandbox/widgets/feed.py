@@ -1,0 +1,196 @@
+"""What a page is told: where it begins, the events that followed, or, of too many, the state alone."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sandbox.layout import Layout, arrange
+
+from . import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sandbox.engine.depth import Depths
+    from sandbox.engine.events import Event
+    from sandbox.engine.history import History
+    from sandbox.engine.replay import Replay
+    from sandbox.engine.snapshot import Snapshot
+
+Json = dict[str, Any]
+
+#: With how many events of the past a page begins, and how many it gets when it asks for an earlier time.
+WINDOW = 2000
+
+#: With more events than this since the last update, it is the state that is sent.
+MOST_EVENTS = 300
+
+#: How many copies of a queue a page knows one by one, from its head.
+SEATS = 100
+
+#: How many layouts go with one update at most.
+MOST_LAYOUTS = 40
+
+#: After these events the picture may have other parts than before.
+SHAPING = frozenset((
+    "exchange_declared",
+    "exchange_deleted",
+    "queue_declared",
+    "queue_deleted",
+    "bound",
+    "unbound",
+    "consumer_started",
+    "consumer_cancelled",
+    "channel_closed",
+    "fetched",
+    "lost",
+))  # fmt: skip
+
+
+class Feed:
+    """Reads one history for one page and remembers how far that page has come.
+
+    `now` gives the state as it is.  Not thread-safe: one thread at a time.
+    """
+
+    def __init__(self, history: History, now: Callable[[], Snapshot]) -> None:
+        self._history = history
+        self._now = now
+        self._replay: Replay | None = None  # where the page is; None while it knows only a state
+        self._serial = -1
+        self._time = -1.0
+        self._stage = Stage()
+
+    # ------------------------------------------------------------ updates
+
+    def start(self) -> Json:
+        """Where a page begins: the last events, and the state before them."""
+        last = self._now().serial
+        first = max(self._history.first - 1, last - WINDOW)
+        replay = self._history.replay_at(first)
+        self._stage.again()
+        update = self._stretch("start", replay, last)
+        self._replay, self._serial = replay, last
+        return update | {"depths": wire.depths(replay.depths)}
+
+    def past(self, serial: int) -> Json:
+        """A stretch of the past with the event `serial` in its middle, or what is remembered of it."""
+        first = min(max(self._history.first - 1, serial - WINDOW // 2), self._history.last)
+        replay = self._history.replay_at(first)
+        self._stage.again()
+        return self._stretch("past", replay, min(first + WINDOW, self._history.last))
+
+    def update(self) -> Json | None:
+        """What has happened since the last update; None if nothing has."""
+        now = self._now()
+        last, time = now.serial, now.time
+        count = last - self._serial
+        if not count and time == self._time:
+            return None
+        self._time = time
+        if self._replay is None or count > MOST_EVENTS or self._serial < self._history.first - 1:
+            return self._flow(now)
+        after, self._serial = self._serial, last
+        layouts, events = self._play(self._replay, last)
+        return {"kind": "events", "after": after, "events": events, "layouts": layouts}
+
+    def depths(self) -> Depths:
+        """Depth over time up to now."""
+        return self._history.replay_at(self._history.last).depths
+
+    def focus(self, node: str | None) -> None:
+        """Of many nodes, draw the neighbourhood of this one."""
+        self._stage.focus = node
+
+    def narrow(self, *, wanted: bool) -> bool:
+        """Whether narrow layouts are to be made too; returns if that is new."""
+        is_new = wanted and not self._stage.narrow
+        self._stage.narrow = self._stage.narrow or wanted
+        return is_new
+
+    # ------------------------------------------------------------ how
+
+    def _stretch(self, kind: str, replay: Replay, last: int) -> Json:
+        """The state of a replay, and the events up to `last`, to which it goes on."""
+        state = wire.snapshot(replay.snapshot(seats=SEATS))
+        layouts, events = self._play(replay, last)
+        return {"kind": kind, "state": state, "events": events, "layouts": layouts}
+
+    def _flow(self, now: Snapshot) -> Json:
+        self._replay, self._serial = None, now.serial
+        near, layouts = self._stage.set(now)
+        update = {"kind": "flow", "state": wire.snapshot(near)}
+        return update | {"layouts": layouts} if layouts else update
+
+    def _play(self, replay: Replay, last: int) -> tuple[list[Any], list[Any]]:
+        """Go on to `last`: the layouts on the way, and the events as rows.
+
+        Between two events that change the parts of the picture nothing needs to be laid out anew, and of
+        several in a row only the last one matters.
+        """
+        events = list(self._history.after(replay.serial, last))
+        moments = shaping_moments(events, self._stage.seen)
+        if len(moments) > MOST_LAYOUTS:
+            moments = moments[:: len(moments) // MOST_LAYOUTS + 1]
+        layouts = []
+        rest = iter(events)
+        for moment in [*moments, last]:
+            replay.apply(event[1:] for event in islice(rest, moment - replay.serial))
+            layouts += self._stage.set(replay.snapshot())[1]
+        return layouts, [wire.event(event) for event in events]
+
+
+def shaping_moments(events: Iterable[Event], seen: set[tuple[str, str]]) -> list[int]:
+    """The serials after which the picture may have other parts, the last one wherever nothing moved between.
+
+    `seen` are the pairs of publisher and exchange that have been met, to which new ones are added.
+    """
+    moments: list[int] = []
+    moved = True
+    for event in events:
+        if event.kind in SHAPING or _is_first_publish(event, seen):
+            if not moved:
+                moments.pop()
+            moments.append(event.serial)
+            moved = bool(event.message)
+        else:
+            moved = moved or bool(event.message)
+    return moments
+
+
+def _is_first_publish(event: Event, seen: set[tuple[str, str]]) -> bool:
+    if event.kind != "published" or event.source is None or event.target is None:
+        return False
+    pair = event.source.name, event.target.name
+    is_first = pair not in seen
+    seen.add(pair)
+    return is_first
+
+
+class Stage:
+    """Lays out one picture after the other, so that what stays keeps its place."""
+
+    def __init__(self) -> None:
+        self.focus: str | None = None
+        self.narrow = False
+        self.seen: set[tuple[str, str]] = set()
+        self._wide: Layout | None = None
+        self._narrow: Layout | None = None
+        self._sent: tuple[Layout | None, Layout | None] = (None, None)
+
+    def set(self, snapshot: Snapshot) -> tuple[Snapshot, list[list[Any]]]:
+        """What of the snapshot is drawn, and its layout if it is a new one: [serial, wide, narrow]."""
+        near = snapshot
+        self._wide = arrange(near, self._wide)
+        self._narrow = arrange(near, self._narrow, narrow=True) if self.narrow else None
+        if self._sent == (self._wide, self._narrow):
+            return near, []
+        self._sent = self._wide, self._narrow
+        bindings = list(near.bindings)
+        narrow = None if self._narrow is None else wire.layout(self._narrow, bindings)
+        return near, [[snapshot.serial, wire.layout(self._wide, bindings), narrow]]
+
+    def again(self) -> None:
+        """Send the next layout though it may be the same."""
+        self._sent = None, None

@@ -1,0 +1,297 @@
+"""The player: brings one broker's history to the page, and what is pressed there to the broker.
+
+One player serves all views of a broker.  It has no picture of its own; in the page it is the module
+`player.js`.  It follows the history only while somebody looks, and has no thread while nothing happens.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import anywidget
+import traitlets
+
+from sandbox import figures
+from sandbox.figures.sprites import sprites
+from sandbox.texts import shown
+
+from . import code
+from .commands import Commands
+from .feed import Feed
+from .program import words
+from .throttle import Alarm, Throttle
+from .view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from matplotlib.axes import Axes
+
+    from sandbox.engine.clock import Clock
+    from sandbox.engine.history import History
+    from sandbox.engine.snapshot import Snapshot
+
+    from .commands import Answer
+    from .source import Source
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+NOBODY = "nobody: it would be lost"
+
+#: How many lines of the program a page shows.
+MOST_LINES = 300
+
+
+class Player(anywidget.AnyWidget):
+    """The model behind all views of one broker, which it holds weakly."""
+
+    _esm = code.player()
+    _css = code.stylesheet()
+    _view_name = None  # type: ignore[assignment]  # it is never shown
+
+    name = traitlets.Unicode().tag(sync=True)
+    look = traitlets.Dict().tag(sync=True)
+    start = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, broker: Source) -> None:
+        self._broker = weakref.ref(broker)
+        self._history: History | None = broker.history
+        self._feed = Feed(broker.history, self._now)
+        self.commands = Commands(broker)
+        #: Called after every command, when there are other names, and when the playhead goes into the past or
+        #: comes back.
+        self.listeners: list[Callable[[], object]] = []
+        self.in_the_past = False
+        self._names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self._wants: deque[Callable[[], Json | None]] = deque()
+        self._unsubscribe: Callable[[], None] | None = None
+        self._throttle = Throttle(self._flush)
+        self._alarm = Alarm(self._throttle.now)
+        weakref.finalize(broker, _end, weakref.ref(self)).atexit = False
+        super().__init__(
+            name=uuid4().hex, look={"sprites": sprites()}, start=self._with_facts(self._feed.start())
+        )
+        self.on_msg(self._hear)
+        self.wake()
+
+    def view(self, parts: Iterable[str], *, scale: float = 1) -> View:
+        """A view of these regions."""
+        names = tuple(parts)
+        picture = self.depth_picture if "depth" in names and "graph" not in names else self.picture
+        return View(self.name, names, scale=scale, picture=picture)
+
+    def picture(self) -> dict[str, str]:
+        """The routing graph as it is now, for where there is no widget: an image, and words."""
+        snapshot = self._now()
+        words = figures.describe(snapshot)
+        return {"text/plain": words} | _image(lambda: figures.draw(snapshot), words)
+
+    def depth_picture(self) -> dict[str, str]:
+        """The depth of the queues up to now, likewise."""
+        snapshot = self._now()
+        depths = self._feed.depths()
+        words = figures.describe_depth(depths, now=snapshot)
+        return {"text/plain": words} | _image(lambda: figures.plot_depth(depths, now=snapshot), words)
+
+    # ------------------------------------------------------------ who looks
+
+    def wake(self) -> None:
+        """Follow the history."""
+        if self._unsubscribe is None and self._history is not None:
+            self._unsubscribe = self._history.subscribe(self._throttle)
+            self._throttle()
+
+    def sleep(self) -> None:
+        """Nobody looks: follow no longer."""
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
+        if unsubscribe is not None:
+            unsubscribe()
+        self._alarm.close()
+
+    def end(self) -> None:
+        """The broker is gone; the pictures stay as they are."""
+        self.sleep()
+        self._history = None
+        self._wants.append(lambda: {"kind": "over"})
+        self._throttle()
+
+    # ------------------------------------------------------------ to the page
+
+    def _now(self) -> Snapshot:
+        broker = self._broker()
+        if broker is None:
+            raise ReferenceError("the broker is gone")
+        return broker.snapshot()
+
+    def _flush(self) -> None:
+        """Send what is new, then what was asked for.  The only place that sends, so all comes in order."""
+        try:
+            if self._history is not None and self._broker() is not None:
+                update = self._feed.update()
+                if update is not None:
+                    self.send(self._with_facts(update))
+                    self._notice_names()
+                self._set_alarm()
+            while self._wants:
+                answer = self._wants.popleft()()
+                if answer is not None:
+                    self.send(answer)
+        except ReferenceError:
+            self.end()
+        except Exception:
+            log.exception("a live view could not be brought up to date")
+
+    def _notice_names(self) -> None:
+        names = self.names()
+        if names != self._names:
+            self._names = names
+            self._tell()
+
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """The names of the exchanges and of the queues; None if the broker is gone."""
+        try:
+            now = self._now()
+        except ReferenceError:
+            return None
+        return tuple(now.exchanges), tuple(now.queues)
+
+    @property
+    def why_off(self) -> str | None:
+        """Why nothing can be done by hand; None if it can."""
+        broker = self._broker()
+        if broker is None:
+            return "This broker is gone."
+        if not broker.is_open:
+            return "This broker is closed."
+        return "You look at the past: go back to live to do something." if self.in_the_past else None
+
+    def _with_facts(self, update: Json) -> Json:
+        """With what the page needs to know beside the events."""
+        broker = self._broker()
+        if broker is None or self._history is None:
+            return update
+        facts = {
+            "first": self._history.first,
+            "clock": self._clock(broker),
+            "open": broker.is_open,
+            "by_hand": self.commands.by_hand,
+        }
+        return update | facts
+
+    def _clock(self, broker: Source) -> Json:
+        due = broker.due
+        moment: Json | None = None
+        if due is not None:
+            moment = {"time": due.time, "words": due_words(due.queue, due.time, broker.snapshot())}
+        kind = "wall" if _runs(broker.clock) else "manual"
+        return {"kind": kind, "now": broker.now, "due": moment, "name": broker.name}
+
+    def _set_alarm(self) -> None:
+        """Under the wall clock an expiry shows when it happens, though nobody calls the broker."""
+        broker = self._broker()
+        if broker is None or self._unsubscribe is None or not _runs(broker.clock):
+            return
+        due = broker.due
+        moment = None if due is None else due.time
+        self._alarm.set(moment, None if moment is None else broker.clock.sleep_until(moment))
+
+    # ------------------------------------------------------------ from the page
+
+    def _hear(self, _widget: object, message: Json, _buffers: object) -> None:
+        """Something came from a page, on whichever thread."""
+        match message:
+            case {"do": name, "id": number}:
+                self.run(name, message.get("args"), number)
+            case {"who": {"exchange": str(exchange), "routing_key": str(key)}, "id": number}:
+                self._wants.append(lambda: self._who(number, exchange, key))
+            case {"need": int(serial)}:
+                self._wants.append(lambda: self._stretch(serial))
+            case {"views": int(count)}:
+                if self._feed.narrow(wanted=bool(message.get("narrow"))):
+                    self._wants.append(lambda: self._stretch(-1))
+                self.wake() if count else self.sleep()
+            case {"focus": str() | None as node}:
+                self._feed.focus(node)
+                self._wants.append(lambda: self._stretch(-1))
+            case {"past": bool(is_past)}:
+                self.in_the_past = is_past
+                self._tell()
+        self._throttle.now()
+
+    def run(self, name: object, args: object, number: object = None) -> Answer:
+        """Do a command; the pictures follow at once.  `number` is that of a page which waits for the answer."""
+        answer = self.commands.run(name, args)
+        self._wants += (lambda: self._answer(number, answer)), self._program
+        self._throttle.now()
+        self._tell()
+        return answer
+
+    def _tell(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
+
+    def _answer(self, number: object, answer: Answer) -> Json:
+        return self._with_facts({"kind": "answer", "id": number, **answer._asdict()})
+
+    def _program(self) -> Json:
+        """What was done by hand so far."""
+        program = self.commands.program
+        return {"kind": "program", "lines": program.lines[-MOST_LINES:], "text": str(program)}
+
+    def _who(self, number: object, exchange: str, routing_key: str) -> Json:
+        """Who would get a message, and why; nothing is published."""
+        broker = self._broker()
+        try:
+            route = {} if broker is None else broker.route(exchange, routing_key)
+        except Exception as error:  # noqa: BLE001  (whatever a broker raises is its answer)
+            return {"kind": "answer", "id": number, "ok": False, "error": words(error)}
+        ways = [
+            f"{shown(queue)}, by {', '.join(shown(binding.routing_key) or 'its binding' for binding in bindings)}"
+            for queue, bindings in route.items()
+        ]
+        return {"kind": "answer", "id": number, "ok": True, "says": "; ".join(ways) or NOBODY}
+
+    def _stretch(self, serial: int) -> Json | None:
+        if self._history is None or self._broker() is None:
+            return {"kind": "over"}
+        if serial < 0:
+            self._wants.append(self._program)
+            return self._with_facts(self._feed.start())
+        return self._with_facts(self._feed.past(serial))
+
+
+def _end(player: weakref.ref[Player]) -> None:
+    found = player()
+    if found is not None:
+        found.end()
+
+
+def _image(draw: Callable[[], Axes], words: str) -> dict[str, str]:
+    try:
+        figure = draw().get_figure(root=True)
+    except ImportError:  # no matplotlib, as in a browser's Python: the words alone
+        return {}
+    assert figure is not None  # it was made with the axes
+    return {"text/html": figures.to_html(figure, words)}
+
+
+def _runs(clock: Clock) -> bool:
+    """Whether the clock moves by itself."""
+    return clock.sleep_until(clock.now() + 1) is not None
+
+
+def due_words(queue: str, time: float, snapshot: Snapshot) -> str:
+    """What will happen in a queue at that time, in a few words."""
+    view = snapshot.queues.get(queue)
+    if view is None:
+        return f"something happens in {shown(queue)}"
+    head = next((seat for seat in view.seats if not seat.unacked), None)
+    if head is not None and head.expires is not None and head.expires <= time:
+        return f"message {head.message} expires in {shown(queue)}"
+    return f"queue {shown(queue)} expires, unused"
