@@ -137,7 +137,7 @@ def _priority_zero(scene: Scene) -> bool:
 
 
 def _rejected_and_nacked(scene: Scene) -> bool:
-    """CON-5: a commit rejects and nacks messages of one queue (which of the two, a dead letter does not tell)."""
+    """CON-5: a commit rejects and nacks messages of a queue (a dead letter does not tell which)."""
     words: defaultdict[str, list[str]] = defaultdict(list)
     for event in scene.events:
         if event.source is not None and event.source.kind == "unacked" and event.kind != "acked":
@@ -155,7 +155,7 @@ RULES = (
     Rule("CON-5", "a commit breaks if a queue that it is to deliver to has gone", excludes=_routed_away),
     Rule(
         "CON-5",
-        "a commit settles what was rejected and what was nacked in one",
+        "a commit settles in one what is rejected and nacked",
         3,
         excludes=_rejected_and_nacked,
     ),
