@@ -353,11 +353,10 @@ class _Room:
 
     def text(self, value: str) -> str:
         """A text, cut."""
-        value = str.__str__(value)
         if len(value) > LONGEST_TEXT:
             value = value[: LONGEST_TEXT - 1] + "…"
         self.left -= len(value)
-        return text(value)
+        return value if type(value) is str and value.isascii() else text(str.__str__(value))
 
     def table(self, values: Mapping[Any, Any], depth: int) -> Json:
         """A table, and how many entries there was no room for."""

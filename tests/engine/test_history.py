@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sandbox.engine import depth as depth_module
+from sandbox.engine import replay as replay_module
 from sandbox.engine.errors import BrokerError
 from sandbox.engine.events import Event, Place
 from sandbox.engine.history import PREVIEW, History
@@ -303,6 +304,122 @@ def test_snapshot_shows_the_first_seats(bench: Bench) -> None:
     )
     assert (second.redelivered, second.channel, second.tag, second.handed) == (0, 1, 3, False)
     assert (third.unacked, third.channel, third.consumer, third.tag) == (False, 0, "", 0)
+
+
+def test_snapshot_shows_as_many_seats_as_wanted(bench: Bench) -> None:
+    """A replay shows as many seats as it is asked for, of queues, consumers and channels."""
+    bench.queue()
+    bench.fill(*map(str, range(40)))
+    bench.consume("c", prefetch=15)
+    for _ in range(14):
+        bench.fetch()
+    replay = bench.engine.history.replay()
+
+    def shown(seats: int) -> list[int]:
+        snapshot = replay.snapshot(seats=seats)
+        queue, consumer, channel = snapshot.queues["q"], snapshot.consumers[1, "c"], snapshot.channels[1]
+        assert (queue.ready, queue.unacked, consumer.unacked) == (11, 29, 15)
+        return [len(queue.seats), len(consumer.held), len(channel.fetched)]
+
+    assert shown(SEATS) == [SEATS, SEATS, SEATS]
+    assert shown(100) == [40, 15, 14]
+    assert shown(1) == [1, 1, 1]
+    assert shown(0) == [0, 0, 0]
+    assert replay.snapshot() == replay.snapshot(seats=SEATS)
+    assert replay.snapshot().queues["q"] is replay.snapshot().queues["q"]  # made once
+    bench.ack(1)
+    replay = bench.engine.history.replay()
+    for seats in (1, SEATS, 100):
+        assert replay.snapshot(seats=seats).queues["q"].seats[0].position == 2
+    assert replay.snapshot(time=7.0, seats=3).time == 7.0
+
+
+def test_a_replay_of_ones_own(bench: Bench) -> None:
+    """`replay_at` gives a replay at a moment, which goes on by itself and changes nothing."""
+    bench.queue()
+    bench.fill(*"abc")
+    history = bench.engine.history
+    for serial in (-1, history.last + 1):
+        with pytest.raises(KeyError):
+            history.replay_at(serial)
+
+    replay = history.replay_at(5)
+    assert (replay.serial, replay.snapshot()) == (5, history.at(5))
+    replay.apply([tuple(event)[1:] for event in history.after(5)])
+    assert replay.snapshot() == history.at(history.last)
+    assert history.replay_at(history.last) is not history.replay()
+    assert timeless(bench.engine.snapshot()) == timeless(history.at(history.last))
+
+
+# ---------------------------------------------------------------- what copies carry
+
+
+def keys(bench: Bench, queue: str) -> list[str | None]:
+    """The routing key in the header of each seat, head first."""
+    seats = bench.engine.snapshot().queues[queue].seats
+    return [seat.header and seat.header.routing_key for seat in seats]
+
+
+def test_seats_know_what_they_carry(bench: Bench) -> None:
+    """A seat has the header that its copy came with; as a dead letter that of its last death."""
+    bench.engine.queue_declare(
+        bench.channel,
+        "q",
+        arguments={"x-message-ttl": 1000, "x-dead-letter-exchange": "f", "x-dead-letter-routing-key": "dead"},
+    )
+    bench.queue("r")
+    bench.queue("s")
+    bench.exchange("f", "fanout")
+    bench.bind("r", "f")
+    bench.bind("s", "f")
+    bench.publish("m" * (PREVIEW + 1), "q")
+    bench.publish("n", "any", "f")
+    [seat] = bench.engine.snapshot().queues["q"].seats
+    assert seat.header is not None
+    assert (seat.header.body, seat.header.body.size) == (b"m" * PREVIEW, PREVIEW + 1)  # type: ignore[attr-defined]
+    bench.fetch("r")
+    bench.requeue(1)
+    bench.engine.advance(1)
+
+    assert keys(bench, "r") == keys(bench, "s") == ["any", "dead"]
+    assert keys(bench, "q") == []
+
+
+def test_what_a_refused_copy_carried(bench: Bench) -> None:
+    """The dead letter of a copy that a full queue refused has the header it was published with."""
+    arguments = {"x-max-length": 0, "x-overflow": "reject-publish-dlx", "x-dead-letter-exchange": "f"}
+    bench.engine.queue_declare(bench.channel, "q", arguments=arguments)
+    bench.queue("r")
+    bench.exchange("f", "fanout")
+    bench.bind("r", "f")
+    bench.publish("m")
+    bench.engine.tx_select(bench.channel)
+    for key in ("q", "f1", "q"):
+        args = ("", key) if key == "q" else ("f", key)
+        bench.engine.basic_publish(bench.channel, *args, b"m", {}, {})
+    with pytest.raises(BrokerError):
+        bench.engine.tx_commit(bench.channel)
+
+    assert keys(bench, "r") == ["q", "f1", "q", "q"]
+
+
+def test_what_is_forgotten_of_letters(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers outlive the events that told of them; dead letters on their way are many only for a moment."""
+    monkeypatch.setattr(replay_module, "MOST_LETTERS", 3)
+    bench.engine.queue_declare(
+        bench.channel, "q", arguments={"x-message-ttl": 1000, "x-dead-letter-exchange": "amq.fanout"}
+    )
+    bench.queue("r")
+    bench.bind("r", "amq.fanout")
+    bench.fill(*"abcdefgh")
+    bench.engine.history.most_events = 10
+    bench.engine.advance(1)
+    bench.publish(key="none")
+    bench.publish(key="none")
+
+    assert keys(bench, "r") == ["q"] * 8
+    assert bench.engine.history.first > 8
+    assert len(bench.engine.history.replay()._letters) <= 3
 
 
 def test_snapshot_shows_who_is_there(bench: Bench) -> None:
