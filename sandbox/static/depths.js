@@ -1,6 +1,6 @@
 // How deep each queue was, event by event: one series of points per queue, thinned so that a whole run fits.
 
-const MOST_POINTS = 2000;
+const MOST_POINTS = 600;
 
 /** Points are [serial, time, ready, unacked]: how deep a queue was from that event on. */
 export class Depths {

@@ -9,6 +9,7 @@ const AREA = 30; // px of its area
 const LEFT = 34;
 const RIGHT = 12;
 const MOST = 6;
+const TICK = 9; // px from one tick on a baseline to the next, at least
 
 export class Strips extends Panel {
   constructor(root, player, scale = 1) {
@@ -153,8 +154,12 @@ export class Strips extends Panel {
       words(thousands(peak), LEFT - 6, base - AREA + 6, { role: "muted", anchor: "end" }),
     ];
     if (limit !== null && limit <= peak) parts.push(shape(straight([[LEFT, y(limit)], [right, y(limit)]]), { line: "ink", width: 1, dash: [4, 3] }));
+    let before = -Infinity;
     for (const mark of this.player.depths.marks.get(name) ?? []) {
-      parts.push(this.player.sprites.at(mark[2] === "cross" ? "cross" : "small_diamond", round(this.place(mark)), base));
+      const x = round(this.place(mark));
+      if (x < before + TICK || x < LEFT) continue; // closer together they would be a smear
+      parts.push(this.player.sprites.at(mark[2] === "cross" ? "cross" : "small_diamond", x, base));
+      before = x;
     }
     return parts;
   }

@@ -50,7 +50,7 @@ def stylesheet() -> str:
     light, dark = (_variables(THEMES[name]) for name in ("light", "dark"))
     return "\n".join((
         f":root {{ {light} }}",
-        f'@media (prefers-color-scheme: dark) {{ body:not([data-jp-theme-light]) {{ {dark} }} }}',
+        f"@media (prefers-color-scheme: dark) {{ body:not([data-jp-theme-light]) {{ {dark} }} }}",
         f'body[data-jp-theme-light="false"], body.vscode-dark {{ {dark} }}',
         read("sandbox.css"),
     ))  # fmt: skip

@@ -102,9 +102,9 @@ class Commands:
         """
         with self._lock:
             broker = self._broker()
-            snapshot = None if broker is None else broker.snapshot()
-            if snapshot is None:
+            if broker is None or not (self._consumers or self._messages):
                 return {"channels": [], "consumers": [], "messages": []}
+            snapshot = broker.snapshot()
             self._tidy(snapshot)
             consumers = [made.key for made in self._consumers.values() if made.key in snapshot.consumers]
             return {

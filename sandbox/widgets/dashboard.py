@@ -23,8 +23,8 @@ REGIONS = ("clock", "graph", "ledger", "depth", "inspector", "forms")
 class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A broker with everything about it in one place.
 
-    `show` names regions (clock, graph, ledger, depth, inspector, forms); without it all are there.  ValueError
-    for a name that is none of them.
+    `show` names regions (clock, graph, ledger, depth, inspector, forms); without it all are there.
+    ValueError for a name that is none of them.
     """
 
     def __init__(self, player: Player, show: Iterable[str] | None = None, *, scale: float = 1) -> None:
@@ -82,6 +82,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             return
         for form in self._forms:
             form.enable(self._player.why_off)
+        self._forms[1].hold(self._player.commands.by_hand)
         offered = self._player.names()
         if offered is not None:
             for form in self._forms:

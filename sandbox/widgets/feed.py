@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ SEATS = 100
 #: How many layouts go with one update at most.
 MOST_LAYOUTS = 40
 
+#: Where a copy is that leaves a queue.
+LEFT = ("ready", "unacked")
+
 #: After these events the picture may have other parts than before.
 SHAPING = frozenset((
     "exchange_declared",
@@ -57,6 +61,8 @@ class Feed:
     def __init__(self, history: History, now: Callable[[], Snapshot]) -> None:
         self._history = history
         self._now = now
+        #: The state at the last update.
+        self.state = now()
         self._replay: Replay | None = None  # where the page is; None while it knows only a state
         self._serial = -1
         self._time = -1.0
@@ -66,7 +72,8 @@ class Feed:
 
     def start(self) -> Json:
         """Where a page begins: the last events, and the state before them."""
-        last = self._now().serial
+        self.state = self._now()
+        last = self.state.serial
         first = max(self._history.first - 1, last - WINDOW)
         replay = self._history.replay_at(first)
         self._stage.again()
@@ -83,7 +90,7 @@ class Feed:
 
     def update(self) -> Json | None:
         """What has happened since the last update; None if nothing has."""
-        now = self._now()
+        self.state = now = self._now()
         last, time = now.serial, now.time
         count = last - self._serial
         if not count and time == self._time:
@@ -113,9 +120,15 @@ class Feed:
 
     def _stretch(self, kind: str, replay: Replay, last: int) -> Json:
         """The state of a replay, and the events up to `last`, to which it goes on."""
-        state = wire.snapshot(replay.snapshot(seats=SEATS))
+        state = wire.snapshot(replay.snapshot(seats=SEATS + self._most_leaving(replay.serial, last)))
         layouts, events = self._play(replay, last)
         return {"kind": kind, "state": state, "events": events, "layouts": layouts}
+
+    def _most_leaving(self, first: int, last: int) -> int:
+        """How many copies leave any one queue meanwhile: so many more must be known from the beginning."""
+        events = self._history.after(first, last)
+        leaving = Counter(event.source.name for event in events if event.source and event.source.kind in LEFT)
+        return max(leaving.values(), default=0)
 
     def _flow(self, now: Snapshot) -> Json:
         self._replay, self._serial = None, now.serial

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sandbox.engine.clock import Clock
     from sandbox.engine.history import History
+    from sandbox.engine.model import Binding
     from sandbox.engine.snapshot import Snapshot
 
     from .commands import Answer
@@ -155,11 +156,9 @@ class Player(anywidget.AnyWidget):
 
     def names(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """The names of the exchanges and of the queues; None if the broker is gone."""
-        try:
-            now = self._now()
-        except ReferenceError:
+        if self._broker() is None:
             return None
-        return tuple(now.exchanges), tuple(now.queues)
+        return tuple(self._feed.state.exchanges), tuple(self._feed.state.queues)
 
     @property
     def why_off(self) -> str | None:
@@ -188,7 +187,7 @@ class Player(anywidget.AnyWidget):
         due = broker.due
         moment: Json | None = None
         if due is not None:
-            moment = {"time": due.time, "words": due_words(due.queue, due.time, broker.snapshot())}
+            moment = {"time": due.time, "words": due_words(due.queue, due.time, self._feed.state)}
         kind = "wall" if _runs(broker.clock) else "manual"
         return {"kind": kind, "now": broker.now, "due": moment, "name": broker.name}
 
@@ -225,7 +224,7 @@ class Player(anywidget.AnyWidget):
         self._throttle.now()
 
     def run(self, name: object, args: object, number: object = None) -> Answer:
-        """Do a command; the pictures follow at once.  `number` is that of a page which waits for the answer."""
+        """Do a command; the pictures follow at once.  A page that waits for the answer gave it a `number`."""
         answer = self.commands.run(name, args)
         self._wants += (lambda: self._answer(number, answer)), self._program
         self._throttle.now()
@@ -251,10 +250,7 @@ class Player(anywidget.AnyWidget):
             route = {} if broker is None else broker.route(exchange, routing_key)
         except Exception as error:  # noqa: BLE001  (whatever a broker raises is its answer)
             return {"kind": "answer", "id": number, "ok": False, "error": words(error)}
-        ways = [
-            f"{shown(queue)}, by {', '.join(shown(binding.routing_key) or 'its binding' for binding in bindings)}"
-            for queue, bindings in route.items()
-        ]
+        ways = [f"{shown(queue)}, by {_keys(bindings)}" for queue, bindings in route.items()]
         return {"kind": "answer", "id": number, "ok": True, "says": "; ".join(ways) or NOBODY}
 
     def _stretch(self, serial: int) -> Json | None:
@@ -270,6 +266,10 @@ def _end(player: weakref.ref[Player]) -> None:
     found = player()
     if found is not None:
         found.end()
+
+
+def _keys(bindings: Iterable[Binding]) -> str:
+    return ", ".join(shown(binding.routing_key) or "its binding" for binding in bindings)
 
 
 def _image(draw: Callable[[], Axes], words: str) -> dict[str, str]:
