@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Submit = Callable[[str, dict[str, Any]], "Answer"]
 
 #: Two fields stand beside each other in 500 pixels.
-_FIELD = {"width": "236px"}
+_FIELD = {"width": "240px"}
 _WIDE = {"width": "98%", "max_width": "960px"}
 _LABEL = {"description_width": "104px"}
 
@@ -92,8 +92,9 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._exchanges.append(field)
         return field
 
-    def _choice(self, name: str, label: str, options: Iterable[Any]) -> Any:
-        return self._field(name, _labelled(ipywidgets.Dropdown, label, options=list(options), layout=_FIELD))
+    def _choice(self, name: str, label: str, options: list[Any], **layout: str) -> Any:
+        field = _labelled(ipywidgets.Dropdown, label, options=options, layout=layout or _FIELD)
+        return self._field(name, field)
 
     def _flag(self, name: str, label: str, *, value: bool = False) -> Any:
         field = ipywidgets.Checkbox(value=value, description=label, indent=False, layout=Layout(width="auto"))
@@ -130,14 +131,14 @@ class PublishForm(Form):
         publish = self._button("Publish", self._publish, first=True)
         self._rows(
             [
-                self._name("exchange", "Exchange", "the default exchange", of="exchanges"),
+                self._name("exchange", "Exchange", "default exchange", of="exchanges"),
                 self._name("routing_key", "Routing key", of="queues"),
             ],
             [self._field("body", body)],
             [
                 self._text("headers", "Headers", _JSON, **_WIDE),
-                self._text("expiration", "Expiration", "seconds; empty: never"),
-                self._text("priority", "Priority", "0 to 255; empty: none"),
+                self._text("expiration", "Expiration", "seconds, or never"),
+                self._text("priority", "Priority", "0 to 255, or none"),
                 self._flag("mandatory", "Mandatory: return it if no queue gets it"),
                 self._flag("persistent", "Persistent: keep it when the broker restarts", value=True),
             ],
@@ -165,13 +166,13 @@ class ConsumersForm(Form):
         self._rows(
             [
                 self._name("queue", "Queue", of="queues"),
-                self._text("prefetch_count", "Prefetch", "0: no limit"),
+                self._text("prefetch_count", "Prefetch", "no limit"),
                 self._text("priority", "Priority", "0"),
                 self._flag("no_ack", "No ack: done with when sent"),
                 self._flag("exclusive", "Exclusive: no other consumer"),
             ],
             [consume, self._button("Get one message", self._get)],
-            [self._choice("channel", "Made by hand", [])],
+            [self._choice("channel", "Made by hand", [], **_WIDE)],
             [
                 self._button("Receive", lambda: self._on_consumer("receive")),
                 self._button("Ack all", self._ack_all),
@@ -190,7 +191,7 @@ class ConsumersForm(Form):
         self._able()
 
     def hold(self, by_hand: Mapping[str, list[Any]]) -> None:
-        """Show what was made by hand and is still there: `Commands.by_hand`; what is chosen stays chosen."""
+        """Show what was made by hand and is still there, `Commands.by_hand`; what is chosen stays chosen."""
         self._by_hand = by_hand
         tags = dict(key.split(":", 1) for key in by_hand["consumers"])
         options = [
@@ -202,11 +203,10 @@ class ConsumersForm(Form):
         ]
         field = self.fields["channel"]
         if tuple(options) != tuple(field.options):
-            chosen = field.value
+            chosen, channels = field.value, by_hand["channels"]
             with field.hold_sync():
                 field.options = options
-                if chosen in by_hand["channels"]:
-                    field.value = chosen
+                field.value = chosen if chosen in channels else max(channels, default=None)
         self._able()
 
     def _able(self) -> None:
@@ -274,15 +274,15 @@ class QueueForm(Form):
         overflow.append(("reject-publish-dlx", "reject-publish-dlx"))
         self._rows(
             [
-                self._name("name", "Name", "empty: the broker's choice", of="queues"),
+                self._name("name", "Name", "broker's choice", of="queues"),
                 self._name("exchange", "Bind to", "no exchange", of="exchanges"),
                 self._text("routing_key", "Binding key"),
-                self._text("message_ttl", "Message TTL", "seconds; empty: none"),
-                self._text("max_length", "Max length", "messages; empty: none"),
+                self._text("message_ttl", "Message TTL", "seconds, or none"),
+                self._text("max_length", "Max length", "messages, or none"),
                 self._choice("overflow", "When full", overflow),
-                self._text("max_priority", "Max priority", "empty: no priorities"),
+                self._text("max_priority", "Max priority", "no priorities"),
                 self._name("dead_letter_exchange", "Dead letters", "to an exchange", of="exchanges"),
-                self._name("dead_letter_routing_key", "Dead-letter key", "empty: their own", of="queues"),
+                self._name("dead_letter_routing_key", "Dead-letter key", "their own keys", of="queues"),
             ],
             [
                 self._flag("durable", "Durable", value=True),
@@ -384,11 +384,9 @@ class CodePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         if hidden > 0:
             shown.append(f"<i># {hidden:,} more lines</i>")
         shown += [_line(code, error) for code, error in lines[-MOST_LINES:]]
-        self._lines.value = (
-            '<pre tabindex="0" aria-label="The program" style="margin: 0; line-height: 1.5">'
-            + "\n".join(shown)
-            + "</pre>"
-        )
+        style = "margin: 0; line-height: 1.5; white-space: pre; overflow-x: auto"
+        text = "\n".join(shown)
+        self._lines.value = f'<pre tabindex="0" aria-label="The program" style="{style}">{text}</pre>'
 
 
 def _line(code: str, error: str | None) -> str:

@@ -141,7 +141,11 @@ def test_consumers(submit: Submitted, commands: Commands, still: Broker) -> None
         (f"channel {fetched}", fetched),
         (f"consumer-1, channel {consuming}", consuming),
     )
+    assert form.fields["channel"].value == consuming
+    assert not form.buttons["Receive"].disabled
     form.fields["channel"].value = fetched
+    form.hold(commands.by_hand)
+    assert form.fields["channel"].value == fetched
     assert form.buttons["Receive"].disabled
     form.buttons["Ack all"].click()
     assert submit.code == "message_1.ack(multiple=True)"
@@ -162,6 +166,7 @@ def test_consumers(submit: Submitted, commands: Commands, still: Broker) -> None
     assert submit.code == "consumer_1.close()"
     form.hold(commands.by_hand)
     assert form.fields["channel"].options == ()
+    assert form.fields["channel"].value is None
 
 
 def test_build(submit: Submitted, still: Broker) -> None:
