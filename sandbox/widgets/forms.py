@@ -131,7 +131,7 @@ class PublishForm(Form):
         publish = self._button("Publish", self._publish, first=True)
         self._rows(
             [
-                self._name("exchange", "Exchange", "default exchange", of="exchanges"),
+                self._name("exchange", "Exchange", "the default", of="exchanges"),
                 self._name("routing_key", "Routing key", of="queues"),
             ],
             [self._field("body", body)],
