@@ -7,6 +7,8 @@ import pytest
 
 from sandbox import Broker, ManualClock
 
+pytest_plugins = ["tests.browser.fixtures"]
+
 
 @pytest.fixture
 def broker() -> Iterator[Broker]:
