@@ -32,7 +32,7 @@ export class Find extends Panel {
     const nodes = state.queues.size + state.exchanges.size;
     this.root.hidden = state.queues.size <= MANY && nodes <= MANY + 8; // 7 exchanges are there from the beginning
     if (this.root.hidden) return;
-    const drawn = (this.player.geometry?.layout.nodes ?? []).filter((node) => node.kind === "queue" || node.kind === "exchange");
+    const drawn = (this.player.geometry()?.layout.nodes ?? []).filter((node) => node.kind === "queue" || node.kind === "exchange");
     this.count.textContent = `${drawn.length} of ${nodes} exchanges and queues are drawn`;
   }
 
@@ -55,7 +55,7 @@ export class Find extends Panel {
       ...[...exchanges.keys()].filter(Boolean).map((name) => `exchange:${name}`),
       ...[...queues.keys()].map((name) => `queue:${name}`),
     ];
-    const drawn = this.player.geometry.nodes;
+    const drawn = this.player.geometry().nodes;
     const fits = (id) => (wanted ? nameOf(id).toLowerCase().includes(wanted) : id.startsWith(this.kind) && !drawn.has(id));
     const found = all.filter(fits);
     this.found = found.sort((a, b) => nameOf(a).length - nameOf(b).length || (nameOf(a) < nameOf(b) ? -1 : 1)).slice(0, MOST);

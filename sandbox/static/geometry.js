@@ -3,17 +3,18 @@
 /** The measures of parts.py that a picture needs, in px. */
 export const SEAT = 28;
 export const LANE_HEIGHT = 30;
-const MOST_SEATS = 12;
-const AT_THE_HEAD = 5;
-const MOST_SOCKETS = 8;
+const MOST_HELD = 12;
 const PALM = 24;
+const WIDE = { narrow: false, seats: 12, at_the_head: 5, sockets: 8, grasp: 8, gate: 12 };
 
-export const seatKey = (queue, position) => `${queue}\n${position}`;
+/** The layout of a broker in which there is nothing. */
+export const EMPTY = { width: 560, height: 96, nodes: [], edges: [] };
 
 /** A layout with its nodes and edges by name. */
 export class Geometry {
   constructor(layout) {
     this.layout = layout;
+    this.measures = layout.measures ?? WIDE;
     this.nodes = new Map(layout.nodes.map((node) => [node.id, node]));
     this.out = groupBy(layout.edges, (edge) => edge.source);
     this.into = groupBy(layout.edges, (edge) => edge.target);
@@ -29,8 +30,8 @@ export class Geometry {
 
   /** How many seats a lane shows one by one, of so many copies; the rest is a bar. */
   seatsShown(node, copies) {
-    const room = Math.min(MOST_SEATS, Math.floor((node.width + 0.5) / SEAT));
-    return copies <= room ? copies : Math.min(AT_THE_HEAD, Math.max(1, room - 2));
+    const room = Math.min(this.measures.seats, Math.floor((node.width + 0.5) / SEAT));
+    return copies <= room ? copies : Math.min(this.measures.at_the_head, Math.max(1, room - 2));
   }
 
   /** The middle of the seat with this index, counted from the head. */
@@ -60,7 +61,8 @@ export class Geometry {
     const wanted = Math.max(held, prefetch);
     const start = node.kind === "hand" ? PALM : 0;
     const room = Math.max(1, Math.floor((node.width - start - 4) / SEAT));
-    return wanted <= Math.min(room, MOST_SOCKETS) ? wanted : Math.max(1, Math.min(AT_THE_HEAD, room - 2));
+    const most = node.kind === "hand" ? this.measures.grasp : this.measures.sockets;
+    return wanted <= Math.min(room, most) ? wanted : Math.max(1, Math.min(this.measures.at_the_head, room - 2));
   }
 
   socketAt(node, index) {
@@ -73,7 +75,7 @@ export class Geometry {
     const node = this.holder(channel, consumer);
     if (!node) return null;
     const tag = node.kind === "hand" ? "" : consumer;
-    const held = state.heldBy(channel, tag, MOST_SEATS);
+    const held = state.heldBy(channel, tag, MOST_HELD);
     const index = held.findIndex((seat) => seat.copy === copy);
     const view = state.consumers.get(`${channel}:${consumer}`);
     const shown = this.socketsShown(node, held.length + (index < 0 ? 1 : 0), view?.prefetch ?? 0);

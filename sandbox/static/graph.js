@@ -22,7 +22,7 @@ export class Graph {
     this.edges = svg("g", { class: "sandbox-edges" });
     this.nodes = svg("g", { class: "sandbox-nodes" });
     this.tokens = svg("g", { class: "sandbox-tokens", "aria-hidden": "true" });
-    this.motion = new Motion(this.tokens, player);
+    this.motion = new Motion(this.tokens, this);
     this.picture = svg("svg", { role: "group", "aria-label": "Routing graph" }, this.edges, this.nodes, this.tokens);
     this.empty = html("div", { class: "sandbox-empty", hidden: true });
     this.root = html("div", { class: "sandbox-graph" }, this.picture, this.empty);
@@ -36,7 +36,8 @@ export class Graph {
       player.on("landed", () => this.motion.clear()),
       player.on("passed", (row) => this.motion.flash(row)),
     ];
-    this.looker = player.attach(false);
+    this.isNarrow = false;
+    this.looker = player.attach();
     this.sizes = new ResizeObserver(() => this.fit());
     this.sizes.observe(this.root);
   }
@@ -63,10 +64,14 @@ export class Graph {
     this.draw();
   }
 
+  get geometry() {
+    return this.player.geometry(this.isNarrow);
+  }
+
   draw() {
     const { player } = this;
     if (!player.shown || !this.root.clientWidth) return;
-    const scene = new Scene(player, this.isNarrow && player.isNarrow);
+    const scene = new Scene(player, this.isNarrow);
     const { layout } = scene.geometry;
     const width = Math.max(layout.width, scene.isNarrow ? 0 : NARROWEST);
     const nodes = layout.nodes.filter((node) => this.drawable(node, scene));

@@ -83,7 +83,7 @@ export class Keys {
   }
 
   walk(edges, end) {
-    const found = (this.player.geometry[edges].get(this.current) ?? []).map((edge) => edge[end]);
+    const found = (this.graph.geometry[edges].get(this.current) ?? []).map((edge) => edge[end]);
     this.focus(found.find((id) => this.order.includes(id)));
   }
 

@@ -38,7 +38,7 @@ export function lane(node, scene) {
     } else if (seat.unacked) parts.push(sprites.hollow(seat, seatX, middle));
     else parts.push(sprites.ready(seat, time, seatX, middle));
   });
-  if (copies > shown) parts.push(...rest(node, queue, shown, state));
+  if (copies > shown) parts.push(...rest(node, queue, shown, scene));
   return parts;
 }
 
@@ -66,11 +66,12 @@ function limit(node, queue) {
 }
 
 /** Bars for all copies behind the first ones, with their exact numbers; a hollow one for the unacked. */
-function rest(node, queue, shown, state) {
-  const seats = state.seatsOf(node.name, shown);
+function rest(node, queue, shown, scene) {
+  const seats = scene.state.seatsOf(node.name, shown);
+  const all = queue.ready + queue.unacked - shown;
   const unacked = queue.unacked - seats.filter((seat) => seat.unacked).length;
-  const ready = queue.ready + queue.unacked - shown - unacked;
-  const bars = [[unacked, true], [ready, false]].filter(([count]) => count > 0);
+  const both = [[unacked, true], [all - unacked, false]].filter(([count]) => count > 0);
+  const bars = scene.isNarrow ? [[all, unacked === all]] : both;
   let right = node.x + node.width - SEAT * shown - 2;
   const width = (right - node.x - 8) / bars.length;
   return bars.flatMap(([count, isHollow]) => {
@@ -106,12 +107,12 @@ export function consumer(node, scene) {
   const { x, y, width, height } = node;
   const parts = [
     words(node.label, x, y - HEAD, { size: NAME, bold: true }),
-    words(consumerStatus(view, scene.isNarrow), x, y + height + 14, { role: "muted" }),
+    words(label(consumerStatus(view, scene.isNarrow), 40), x, y + height + 14, { role: "muted" }),
   ];
   if (view.no_ack) return [...parts, ...chute(node, view, scene)];
   parts.push(view.prefetch ? pill(x, y, width, height, view.active) : tray(node, view.active));
   parts.push(...sockets(node, state.heldBy(node.channel, node.name, 12), view.unacked, view.prefetch, scene));
-  if (isFull(view)) parts.push(scene.sprites.at("gate", x - 12, y + height / 2));
+  if (isFull(view)) parts.push(scene.sprites.at("gate", x - scene.geometry.measures.gate, y + height / 2));
   return parts;
 }
 

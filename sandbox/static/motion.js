@@ -7,17 +7,21 @@ const FLASH = 600; // ms that a sign stays which says what has happened
 
 /** The layer of a picture in which tokens travel. */
 export class Motion {
-  /** @param {SVGGElement} layer */
-  constructor(layer, player) {
+  /**
+   * @param {SVGGElement} layer
+   * @param {{player: import("./player.js").Player, geometry: import("./geometry.js").Geometry}} graph
+   */
+  constructor(layer, graph) {
     this.layer = layer;
-    this.player = player;
+    this.graph = graph;
     this.trips = [];
   }
 
   /** A beat begins. */
   begin(beat, isStill) {
     this.clear();
-    const scene = { state: this.player.shown, geometry: this.player.geometry, sprites: this.player.sprites };
+    const { geometry, player } = this.graph;
+    const scene = { state: player.shown, geometry, sprites: player.sprites };
     for (const row of beat.rows) {
       const trip = way(row, scene);
       if (!trip || trip.points.length < 2) continue;
@@ -54,7 +58,8 @@ export class Motion {
 
   /** A sign that stays a moment: done, confirmed, nacked. */
   flash(row) {
-    const { geometry, sprites, shown: state } = this.player;
+    const { geometry } = this.graph;
+    const { sprites, shown: state } = this.graph.player;
     const [, , kind, , copy, source, target] = row;
     let place = null;
     let sign = "confirmed";

@@ -169,15 +169,12 @@ export class Player {
     return kind === "wall" && this.open && this.alive ? now + (performance.now() - at) / 1000 : now;
   }
 
-  get geometry() {
-    if (this.flowing && !this.window) return this.flowLayout?.geometryAt(Infinity, this.isNarrow);
+  /** Where things stand at the playhead, in a wide picture or in a narrow one. */
+  geometry(isNarrow = false) {
+    if (this.flowing && !this.window) return this.flowLayout?.geometryAt(Infinity, isNarrow);
     const stretch = this.stretch ?? this.window;
     const serial = this.beat ? this.beat.rows.at(-1)[0] : this.shown.serial;
-    return stretch?.geometryAt(serial, this.isNarrow);
-  }
-
-  get isNarrow() {
-    return this.narrowViews > 0 && this.narrowViews === this.views;
+    return stretch?.geometryAt(serial, isNarrow);
   }
 
   row(serial) {
@@ -384,11 +381,10 @@ export class Player {
 
   // ---------------------------------------------------------------- who looks
 
-  attach(isNarrow) {
+  attach() {
     this.views += 1;
-    this.narrowViews += isNarrow;
     this.tellViews();
-    let wasNarrow = isNarrow;
+    let wasNarrow = false;
     return {
       narrow: (value) => {
         this.narrowViews += value - wasNarrow;

@@ -1,5 +1,7 @@
 // What a drawing function may see: the state at the playhead, where things stand, and what is in flight.
 
+import { EMPTY, Geometry } from "./geometry.js";
+
 /** @typedef {import("./state.js").State} State */
 
 const KEEPS_SEAT = new Set(["requeued", "delivered", "fetched"]);
@@ -9,7 +11,7 @@ export class Scene {
   constructor(player, isNarrow) {
     this.player = player;
     this.state = player.shown;
-    this.geometry = player.geometry;
+    this.geometry = player.geometry(isNarrow) ?? new Geometry(EMPTY);
     this.sprites = player.sprites;
     this.time = player.time;
     this.lifted = player.lifted;
@@ -41,7 +43,7 @@ export class Scene {
 /** A node with everything upstream and downstream of it; a message with where its copies are. */
 function related(selection, scene) {
   const { geometry, state } = scene;
-  if (selection.startsWith("message:")) return placesOf(Number(selection.slice(8)), geometry, state);
+  if (selection.startsWith("message:")) return pathOf(Number(selection.slice(8)), scene);
   const found = new Set([selection]);
   const walk = (edges, end) => {
     const waiting = [selection];
@@ -67,14 +69,30 @@ function related(selection, scene) {
   return found;
 }
 
-function placesOf(message, geometry, state) {
+/** Wherever a message and its copies have been up to the playhead, with the lines between. */
+function pathOf(message, { player, geometry, state }) {
   const found = new Set();
-  for (const [name] of state.queues) {
-    for (const seat of state.seatsOf(name, 1000)) {
-      if (seat.message !== message) continue;
-      found.add(`queue:${name}`);
-      if (seat.unacked) found.add(geometry.holder(seat.channel, seat.consumer)?.id);
+  const events = (player.stretch ?? player.window)?.events ?? [];
+  for (const row of events) {
+    if (row[0] > state.serial) break;
+    if (row[3] !== message) continue;
+    const [, , kind, , , source, target, , , , what] = row;
+    for (const place of [source, target]) for (const id of nodesOf(place, geometry)) found.add(id);
+    if (kind === "published") found.add(geometry.edge("publish", `publisher:${source[1]}`, `exchange:${target[1]}`));
+    if (kind === "dead_lettered") for (const edge of geometry.out.get(`queue:${source[1]}`) ?? []) edge.kind === "dead_letter" && found.add(edge);
+    for (const binding of what?.bindings ?? []) {
+      const edge = geometry.byBinding.get(binding.id);
+      if (edge) found.add(edge).add(edge.source).add(edge.target);
     }
+    if (target?.[3]) found.add(geometry.edge("consume", `queue:${source[1]}`, `consumer:${target[2]}:${target[3]}`));
   }
   return found;
+}
+
+/** The nodes of a place. */
+function nodesOf([kind, name, channel, consumer], geometry) {
+  if (kind === "publisher" || kind === "returned") return [`publisher:${name}`];
+  if (kind === "exchange" || kind === "lost") return [`exchange:${name}`];
+  const holder = channel ? geometry.holder(channel, consumer)?.id : null;
+  return holder ? [`queue:${name}`, holder] : [`queue:${name}`];
 }

@@ -93,14 +93,17 @@ export class Sprites {
 
   priority(value, x, y) {
     const text = String(value);
-    const badge = this.at(`priority_${Math.min(3, text.length)}`, x, y);
-    badge.append(words(text, 0, 2.9, { size: 8, role: "page", anchor: "middle", bold: true }));
+    const digits = Math.min(3, text.length);
+    const [width, size] = [[11, 8], [16, 8], [17, 6.5]][digits - 1];
+    const badge = this.at(`priority_${digits}`, x, y);
+    badge.append(words(text, 5.5 - width / 2, size * 0.36, { size, anchor: "middle", bold: true }));
     return badge;
   }
 
   deaths(times, x, y) {
     const badge = this.at("deaths", x, y);
-    badge.append(words(times < 100 ? String(times) : "99", 0, 2.9, { size: 8, anchor: "middle", bold: true }));
+    const [text, y0, size] = times < 10 ? [String(times), 2.9, 8] : ["9+", 2.2, 6];
+    badge.append(words(text, 0, y0, { size, anchor: "middle", bold: true }));
     return badge;
   }
 

@@ -36,7 +36,7 @@ export class Strips extends Panel {
     this.drag();
     this.sizes = new ResizeObserver(() => this.later());
     this.sizes.observe(this.root);
-    this.looker = player.attach(false);
+    this.looker = player.attach();
     this.draw();
   }
 
@@ -83,7 +83,7 @@ export class Strips extends Panel {
   queues() {
     const { player } = this;
     const { series } = player.depths;
-    const inGraph = (player.geometry?.layout.nodes ?? []).filter((node) => node.kind === "queue").map((node) => node.name);
+    const inGraph = (player.geometry()?.layout.nodes ?? []).filter((node) => node.kind === "queue").map((node) => node.name);
     const alive = (name) => player.shown?.queues.has(name);
     const names = [...new Set([...inGraph, ...series.keys()])].filter((name) => series.has(name) && (alive(name) || series.get(name).length > 1));
     if (names.length <= MOST || this.all) return names;

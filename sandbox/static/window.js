@@ -1,6 +1,6 @@
 // A stretch of the history: the state before it, its events, and how the picture was laid out along it.
 
-import { Geometry } from "./geometry.js";
+import { EMPTY, Geometry } from "./geometry.js";
 import { State } from "./state.js";
 
 const MOST_EVENTS = 20000;
@@ -72,5 +72,3 @@ export class Window {
     return (layout.geometry[size] ??= new Geometry(layout[size]));
   }
 }
-
-const EMPTY = { width: 560, height: 96, nodes: [], edges: [] };

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from sandbox.engine.depth import thinned
@@ -286,7 +286,7 @@ def _fields(value: Any) -> Any:
         return {field.name: _fields(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, (tuple, list)):
         return [_fields(item) for item in value]
-    return value
+    return None if value == inf else value
 
 
 def depths(depths: Depths, most: int = 500) -> dict[str, list[list[float]]]:
