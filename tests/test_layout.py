@@ -3,8 +3,9 @@
 import json
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations, pairwise
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ from sandbox.engine.snapshot import (
     Seat,
     Snapshot,
 )
-from sandbox.layout import MARGIN, Edge, Layout, Node, arrange
-from sandbox.layout.measures import NOTE
+from sandbox.layout import Edge, Layout, Node, Point, arrange
+from sandbox.layout.measures import NOTE, SEAT
 from sandbox.layout.rows import settled
 from sandbox.layout.words import LONGEST, label, width_of, wrapped
 from sandbox.texts import shown
@@ -35,10 +36,21 @@ def make(
     consumers: Iterable[tuple[int, str]] = (),
     published: dict[str, tuple[str, ...]] | None = None,
     type_: str = "topic",
+    alternates: dict[str, str] | None = None,
+    dead_letters: dict[str, str] | None = None,
 ) -> Snapshot:
-    """A broker with these names, bindings (source, destination, key) and consumers (channel, queue)."""
-    named = {e: ExchangeView(e, ExchangeOptions(type_)) for e in exchanges}
-    views = [q if isinstance(q, QueueView) else QueueView(q, QueueOptions()) for q in queues]
+    """A broker with these names, bindings (source, destination, key) and consumers (channel, queue).
+
+    `alternates` and `dead_letters` are the second ways of exchanges and of queues.
+    """
+    second = {e: {"alternate-exchange": other} for e, other in (alternates or {}).items()}
+    named = {e: ExchangeView(e, ExchangeOptions(type_, arguments=second.get(e, {}))) for e in exchanges}
+    views = [
+        q
+        if isinstance(q, QueueView)
+        else QueueView(q, QueueOptions(dead_letter_exchange=(dead_letters or {}).get(q)))
+        for q in queues
+    ]
     lists = [ConsumerView(f"c{i}", queue, channel, 2) for i, (channel, queue) in enumerate(consumers)]
     publishers = {
         name: PublisherView(name, len(targets), exchanges=targets)
@@ -113,6 +125,48 @@ def many_consumers() -> Snapshot:
     return make(["jobs"], ["work", "second", "third"], bindings, consumers=consumers)
 
 
+def retries() -> Snapshot:
+    """Dead letters that wait and come back, that go to one grave, and that go nowhere."""
+    bindings = [("orders", "work", "#"), ("retry", "wait", "work"), ("orders", "eu", "eu.#")]
+    return make(
+        ["orders", "retry", "grave"],
+        ["work", "wait", "eu", "dead", "us", "lost"],
+        [*bindings, ("grave", "dead", ""), ("retry", "us", "us")],
+        consumers=[(1, "work"), (1, "eu"), (2, "work")],
+        published={"you": ("orders", "retry")},
+        dead_letters={
+            "work": "retry",
+            "wait": "orders",
+            "eu": "grave",
+            "us": "grave",
+            "dead": "",
+            "lost": "none",
+        },
+    )
+
+
+def second_chances() -> Snapshot:
+    """Alternate exchanges of the same level, of one before and one behind, of its own, and of nowhere."""
+    bindings = [("a", "b", "1"), ("b", "c", "2"), ("c", "q", "3"), ("d", "r", "4"), ("a", "q", "5")]
+    alternates = {"a": "d", "b": "a", "d": "c", "c": "c", "e": "none", "f": ""}
+    return make("abcdef", "qr", bindings, published={"you": ("a", "d")}, alternates=alternates)
+
+
+def one_grave() -> Snapshot:
+    """Many queues with the same exchange for dead letters, which is an alternate one too."""
+    queues = [f"q{i}" for i in range(9)]
+    bindings = [("ef"[i % 2], queue, f"key.{i}") for i, queue in enumerate(queues)]
+    bindings += [("dead", "graves", f"key.{i}") for i in range(4)]
+    return make(
+        ["dead", "e", "f"],
+        [*queues, "graves"],
+        bindings,
+        published={"you": ("e", "f", "dead")},
+        alternates={"e": "dead", "f": "dead"},
+        dead_letters=dict.fromkeys(queues, "dead"),
+    )
+
+
 def random_graph(seed: int) -> Snapshot:
     """Anything bound to anything."""
     dice = random.Random(seed)  # noqa: S311  (graphs, not secrets)
@@ -129,14 +183,38 @@ def random_graph(seed: int) -> Snapshot:
     ]
     consumers = [(dice.randrange(1, 9), dice.choice(queues)) for _ in range(dice.randrange(9))]
     published = {f"p{i}": tuple({dice.choice(exchanges) for _ in range(3)}) for i in range(dice.randrange(4))}
-    return make(exchanges, queues, bindings, consumers=consumers, published=published)
+    seconds = [*exchanges, "", "none"]
+    return make(
+        exchanges,
+        queues,
+        bindings,
+        consumers=consumers,
+        published=published,
+        alternates={e: dice.choice(seconds) for e in exchanges if seed % 2 and dice.random() < 0.4},
+        dead_letters={q: dice.choice(seconds) for q in queues if seed % 2 and dice.random() < 0.6},
+    )
 
 
 GRAPHS: dict[str, Callable[[], Snapshot]] = {
-    function.__name__: function for function in (make, one, ten, forty, chain, cycle, many_consumers)
-} | {f"random {seed}": lambda seed=seed: random_graph(seed) for seed in range(20)}
+    function.__name__: function
+    for function in (
+        make,
+        one,
+        ten,
+        forty,
+        chain,
+        cycle,
+        many_consumers,
+        retries,
+        second_chances,
+        one_grave,
+    )
+} | {f"random {seed}": lambda seed=seed: random_graph(seed) for seed in range(30)}
 
 each_graph = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+each_width = pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
+
+DASHED = ("alternate", "dead_letter")
 
 
 # ---------------------------------------------------------------- geometry
@@ -162,8 +240,18 @@ def segments(edge: Edge) -> list[Box]:
 
 def key_box(edge: Edge) -> Box:
     assert edge.key_at is not None
-    x, y = edge.key_at
-    return x - width_of(edge.key, NOTE), y - NOTE * 0.8, x, y + NOTE * 0.25
+    return text_box(edge.key, edge.key_at, edge.anchor)
+
+
+def text_box(text: str, place: Point, anchor: str) -> Box:
+    left = place.x - width_of(text, NOTE) * (anchor == "end")
+    return left, place.y - NOTE * 0.8, left + width_of(text, NOTE), place.y + NOTE * 0.25
+
+
+def text_boxes(layout: Layout) -> list[Box]:
+    """Where the layout itself puts words: keys, labels, and what is said at open ends."""
+    notes = [(edge.note, edge.note_at, edge.anchor) for edge in layout.edges if edge.note_at]
+    return [*(key_box(edge) for edge in layout.edges if edge.key), *(text_box(*note) for note in notes)]
 
 
 def bodies(layout: Layout) -> list[Node]:
@@ -181,16 +269,18 @@ def names(layout: Layout, kind: str) -> list[str]:
 # ---------------------------------------------------------------- everything has its own place
 
 
+@each_width
 @each_graph
-def test_boxes_do_not_overlap(graph: Callable[[], Snapshot]) -> None:
+def test_boxes_do_not_overlap(graph: Callable[[], Snapshot], *, narrow: bool) -> None:
     """No two bodies cover each other, and all stand inside the picture."""
-    layout = arrange(graph())
+    layout = arrange(graph(), narrow=narrow)
     boxes = [box_of(node) for node in layout.nodes]
+    margin = layout.measures.margin
 
     assert [pair for pair in combinations(boxes, 2) if overlap(*pair)] == []
     assert all(
-        x >= MARGIN and y >= MARGIN and right < layout.width and low < layout.height
-        for x, y, right, low in boxes
+        x >= margin and y >= margin and right < layout.width and low < layout.height
+        for x, y, right, low in [*boxes, *text_boxes(layout)]
     )
 
 
@@ -201,16 +291,23 @@ def test_lines_are_flat_or_upright(graph: Callable[[], Snapshot]) -> None:
     nodes = {node.id: node for node in layout.nodes}
     for edge in layout.edges:
         assert all(a.x == b.x or a.y == b.y for a, b in pairwise(edge.points))
-        source, target = nodes[edge.source], nodes[edge.target]
-        assert edge.points[0] == pytest.approx((source.right, source.middle), abs=0.1)
-        assert edge.points[-1].x == pytest.approx(target.x, abs=0.1)
-        assert target.y <= edge.points[-1].y <= target.y + target.height
+        source = nodes[edge.source]
+        if edge.kind in DASHED:
+            assert source.x < edge.points[0].x < source.right
+            assert edge.points[0].y == pytest.approx(source.y + source.height, abs=0.1)
+        else:
+            assert edge.points[0] == pytest.approx((source.right, source.middle), abs=0.1)
+        if edge.target:
+            target = nodes[edge.target]
+            assert edge.points[-1].x == pytest.approx(target.x, abs=0.1)
+            assert target.y <= edge.points[-1].y <= target.y + target.height
 
 
+@each_width
 @each_graph
-def test_no_line_passes_through_a_box(graph: Callable[[], Snapshot]) -> None:
+def test_no_line_passes_through_a_box(graph: Callable[[], Snapshot], *, narrow: bool) -> None:
     """A line touches only its own two ends."""
-    layout = arrange(graph())
+    layout = arrange(graph(), narrow=narrow)
     for edge in layout.edges:
         for node in bodies(layout):
             assert not any(overlap(run, box_of(node, inside=0.2)) for run in segments(edge))
@@ -225,22 +322,23 @@ def test_lines_of_two_sources_are_told_apart(graph: Callable[[], Snapshot]) -> N
             assert min(a[2], b[2]) - max(a[0], b[0]) + min(a[3], b[3]) - max(a[1], b[1]) < 1
 
 
+@each_width
 @each_graph
-def test_each_key_has_its_own_place(graph: Callable[[], Snapshot]) -> None:
-    """No key covers another one, a box, or any line."""
-    layout = arrange(graph())
-    keyed = [edge for edge in layout.edges if edge.key]
-    assert not any(overlap(key_box(a), key_box(b)) for a, b in combinations(keyed, 2))
-    for edge in keyed:
-        assert not any(overlap(key_box(edge), box_of(node)) for node in bodies(layout))
-        assert not any(overlap(key_box(edge), run) for other in layout.edges for run in segments(other))
+def test_each_key_has_its_own_place(graph: Callable[[], Snapshot], *, narrow: bool) -> None:
+    """No key or label covers another one, a box, or any line."""
+    layout = arrange(graph(), narrow=narrow)
+    boxes = text_boxes(layout)
+    assert not any(overlap(a, b) for a, b in combinations(boxes, 2))
+    for box in boxes:
+        assert not any(overlap(box, box_of(node)) for node in bodies(layout))
+        assert not any(overlap(box, run) for other in layout.edges for run in segments(other))
 
 
 @each_graph
 def test_key_stands_on_the_last_run(graph: Callable[[], Snapshot]) -> None:
     """A key stands just above a flat run of its own line."""
     for edge in arrange(graph()).edges:
-        if edge.key:
+        if edge.key and edge.kind not in DASHED:
             x, low, right, _ = key_box(edge)
             assert any(run[0] <= x and right <= run[2] and low < run[1] < low + 20 for run in segments(edge))
 
@@ -294,7 +392,7 @@ def test_arrow_between_exchanges_is_on_the_line() -> None:
             assert any(run[0] + 6 < x < run[2] - 6 and run[1] < y < run[3] for run in segments(edge))
             assert not overlap(key_box(edge), (x - 4, y - 4, x + 4, y + 4))
         else:
-            assert edge.arrow_at is None
+            assert (edge.arrow_at is None) == (edge.kind not in DASHED)
 
 
 def test_single_line_is_straight() -> None:
@@ -423,6 +521,167 @@ def test_chips_move_to_their_own_line() -> None:
     assert (second.chips, second.chips_below) == (("TTL 10 s", "expires 600 s", "exclusive", "+1"), True)
 
 
+# ---------------------------------------------------------------- second ways
+
+
+def test_second_ways_are_dashed_edges() -> None:
+    """An edge leads to the alternate exchange, one to that for dead letters, each with its label."""
+    layout = arrange(make("ab", "q", alternates={"a": "b"}, dead_letters={"q": "a"}))
+
+    assert [(edge.kind, edge.source, edge.target, edge.key, edge.note) for edge in layout.edges] == [
+        ("alternate", "exchange:a", "exchange:b", "if nothing matches", ""),
+        ("dead_letter", "queue:q", "exchange:a", "rejected", ""),
+    ]
+
+
+def test_second_way_to_nowhere_ends_below_its_source() -> None:
+    """A line to an exchange that does not exist is upright, and says so at its end."""
+    layout = arrange(make("a", "q", alternates={"a": "none"}, dead_letters={"q": "none"}))
+    for edge in layout.edges:
+        start, end = edge.points
+        assert (edge.target, edge.note) == ("", "no such exchange")
+        assert start.x == end.x
+        assert edge.note_at is not None
+        assert start.y < edge.note_at.y
+        assert abs(edge.note_at.y - end.y) < NOTE
+
+
+def test_default_exchange_is_shown_for_dead_letters() -> None:
+    """The default exchange always exists, and stands in the picture if dead letters go there."""
+    layout = arrange(make((), "q", dead_letters={"q": ""}))
+
+    assert names(layout, "exchange") == [""]
+    assert [edge.target for edge in layout.edges] == ["exchange:"]
+
+
+def test_system_exchange_is_shown_for_what_nothing_matches() -> None:
+    """A system exchange is used if it is an alternate one."""
+    layout = arrange(make(["amq.fanout", "amq.topic", "a"], (), alternates={"a": "amq.fanout"}))
+
+    assert set(names(layout, "exchange")) == {"amq.fanout", "a"}
+
+
+@pytest.mark.parametrize(
+    ("options", "reasons"),
+    [
+        ({}, "rejected"),
+        ({"message_ttl": 1.0}, "expired · rejected"),
+        ({"max_length": 3}, "rejected · full"),
+        ({"max_length_bytes": 3, "overflow": "reject-publish-dlx"}, "rejected · full"),
+        ({"max_length": 3, "overflow": "reject-publish"}, "rejected"),
+    ],
+)
+def test_only_possible_reasons_are_named(options: dict[str, Any], reasons: str) -> None:
+    """The way of dead letters says for which reasons a copy can take it."""
+    queue = QueueView("q", QueueOptions(dead_letter_exchange="e", **options))
+
+    assert [edge.key for edge in arrange(make("e", [queue])).edges] == [reasons]
+
+
+def test_expiry_stays_a_reason_once_seen() -> None:
+    """Where a copy with a time to live of its own was seen, dead letters may have expired ever after."""
+    options = QueueOptions(dead_letter_exchange="e")
+    mortal = QueueView("q", options, 1, 0, (Seat(1, 1, 1, 0.0, expires=5.0),))
+    first = arrange(make("e", [mortal]))
+    second = arrange(make("e", [QueueView("q", options)]), first)
+
+    assert [layout.edges[0].key for layout in (first, second)] == ["expired · rejected"] * 2
+
+
+def test_dead_letters_change_no_layer() -> None:
+    """Whatever the second ways, exchanges and queues stand in the same columns and in the same order."""
+    graph = retries()
+    plain = {name: replace(view, options=QueueOptions()) for name, view in graph.queues.items()}
+    before, after = arrange(replace(graph, queues=plain)), arrange(graph)
+    both = set(before.of("exchange")) & set(after.of("exchange"))
+
+    assert names(before, "queue") == names(after, "queue")
+    assert [id_ for id_ in before.of("exchange") if id_ in both] == [
+        id_ for id_ in after.of("exchange") if id_ in both
+    ]
+    assert len({after.of("exchange")[id_].x for id_ in both}) == 1
+
+
+def test_dead_letters_run_together() -> None:
+    """What leads back to one exchange shares its track and its end."""
+    layout = arrange(one_grave())
+    ways = [edge.points for edge in layout.edges if edge.kind == "dead_letter"]
+
+    assert len(ways) == 9
+    assert len({way[-3:] for way in ways}) == 1
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_lane_is_as_long_as_its_limit() -> None:
+    """A queue's lane has room for what fits, and for the unacked copies, which do not count."""
+    three = QueueView("three", QueueOptions(max_length=3), 1, 2)
+    many = QueueView("many", QueueOptions(max_length=10_000))
+    layout = arrange(make("e", [three, many, "free"], [("e", "three", "")]))
+    short, deep, free = layout.of("queue").values()
+
+    assert short.width == 5 * SEAT
+    assert deep.width == free.width > short.width
+    assert short.right == deep.right
+    assert short.label_x == deep.label_x == deep.x
+    assert layout.edges[0].points[-1].x == short.x
+
+
+def test_short_lane_keeps_the_others_wide() -> None:
+    """In the next picture too, only the lane with a limit is short."""
+    snapshot = make((), [QueueView("q", QueueOptions(max_length=2)), "r"])
+    layout = arrange(snapshot)
+
+    assert arrange(snapshot, layout) == layout
+
+
+# ---------------------------------------------------------------- narrow
+
+
+def test_narrow_picture_of_one_level_fits() -> None:
+    """One level of exchanges, keys, lanes, consumers and all second ways take less than 500 px."""
+    queues = [QueueView(f"queue-{'x' * i}", QueueOptions(max_length=5, dead_letter_exchange="graveyard",
+              message_ttl=86400.0, max_priority=9, exclusive=True)) for i in range(9)]  # fmt: skip
+    bindings = [
+        (("orders", "jobs")[i % 2], queue.name, "order.*.new.and.more") for i, queue in enumerate(queues)
+    ]
+    bindings += [("orders", "queue-", f"key.{i}") for i in range(5)]
+    consumers = [(1 + i // 2, queue.name) for i, queue in enumerate(queues)]
+    graph = make(["orders", "jobs", "graveyard"], queues, bindings, consumers=consumers,
+                 alternates={"orders": "graveyard", "jobs": "none"})  # fmt: skip
+    views = {key: replace(view, tag=view.tag * 9, prefetch=100) for key, view in graph.consumers.items()}
+    consumers_by_name = {(view.channel, view.tag): view for view in views.values()}
+    exchanges = {n: replace(e, published=99, lost=12_345) for n, e in graph.exchanges.items()}
+    layout = arrange(replace(graph, consumers=consumers_by_name, exchanges=exchanges), narrow=True)
+
+    assert layout.width <= 500
+
+
+def test_narrow_picture_leaves_publishers_out() -> None:
+    """A narrow layout says so, has no publishers, and a bracket only around what shares a channel."""
+    layout = arrange(many_consumers(), narrow=True)
+
+    assert layout.measures.narrow
+    assert layout.measures.seats == 5
+    assert not arrange(ten(), narrow=True).of("publisher")
+    assert {node.width for node in layout.of("queue").values()} == {5 * SEAT}
+    assert set(names(layout, "channel")) == {"1", "2", "3"}
+    assert not arrange(many_consumers()).measures.narrow
+
+
+def test_width_may_change() -> None:
+    """A narrow layout after a wide one keeps its order, and nothing of its widths."""
+    wide = arrange(ten())
+    narrow = arrange(ten(), wide, narrow=True)
+
+    assert names(narrow, "queue") == names(wide, "queue")
+    assert narrow.width < wide.width
+    assert {node.width for node in arrange(ten(), narrow).of("queue").values()} == {
+        node.width for node in wide.of("queue").values()
+    }
+
+
 # ---------------------------------------------------------------- the picture does not jump
 
 
@@ -475,7 +734,8 @@ def test_layout_is_ready_for_json(graph: Callable[[], Snapshot]) -> None:
     sent = json.loads(json.dumps(asdict(layout)))
 
     assert {edge[end] for edge in sent["edges"] for end in ("source", "target")} <= {
-        n["id"] for n in sent["nodes"]
+        "",
+        *(node["id"] for node in sent["nodes"]),
     }
     assert len({node["id"] for node in sent["nodes"]}) == len(layout.nodes)
 

@@ -5,13 +5,13 @@ Units are px; x runs to the right and y down.  Everything is a plain value, read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from .links import graph_of
-from .measures import ASIDE, NARROW, NOTE, OPEN_END, WIDE, Measures
+from .measures import ASIDE, NARROW, NOTE, OPEN_END, SHORTEST_KEY, WIDE, Measures
 from .notes import missing_note
 from .order import Order
 from .parts import leaves_at
@@ -128,7 +128,16 @@ def arrange(snapshot: Snapshot, previous: Layout | None = None, *, narrow: bool 
     the picture does not jump.  A `narrow` one is for half a page, and leaves the publishers out.
     """
     measures = NARROW if narrow else WIDE
-    earlier = previous if previous and previous.measures == measures else Layout(0, 0, (), (), measures)
+    layout = _arranged(snapshot, previous, measures)
+    longest = max((width_of(edge.key, NOTE) for edge in layout.edges if edge.kind == "binding"), default=0)
+    shorter = longest - (layout.width - measures.widest)
+    if SHORTEST_KEY <= shorter < longest:
+        layout = _arranged(snapshot, previous, replace(measures, longest_key=shorter))
+    return layout
+
+
+def _arranged(snapshot: Snapshot, previous: Layout | None, measures: Measures) -> Layout:
+    earlier = previous if previous and previous.measures.narrow == measures.narrow else Layout(0, 0, (), ())
     lane = max((node.right - node.label_x for node in earlier.nodes if node.kind == "queue"), default=0)
     reasons = {edge.source: edge.key for edge in earlier.edges if edge.kind == "dead_letter"}
     graph = graph_of(snapshot, measures, narrowest_lane=lane, earlier=reasons)
@@ -136,10 +145,13 @@ def arrange(snapshot: Snapshot, previous: Layout | None = None, *, narrow: bool 
     rows = Rows(graph, order, measures.margin)
     routes = Routes(graph, order, rows)
     parts = [graph.parts[slot] for slots in order.layers for slot in slots if isinstance(slot, str)]
-    nodes = [*map(_node, parts), *_channels(parts, routes.right + measures.bracket, measures)]
-    width = max([routes.right, *(_text_right(node) for node in nodes)]) + measures.margin
+    brackets = list(_channels(parts, routes.right + measures.bracket, measures))
+    edge = 1 if measures.narrow else measures.margin  # a narrow picture has its brackets in its border
+    width = max(routes.right + measures.margin, *(_text_right(node) + edge for node in brackets), 0)
     edges = (*(_edge(link, routes, measures) for link in graph.links), *_second_ways(graph, rows, routes))
-    return Layout(ceil(width), ceil(rows.bottom + measures.margin), tuple(nodes), edges, measures)
+    return Layout(
+        ceil(width), ceil(rows.bottom + measures.margin), (*map(_node, parts), *brackets), edges, measures
+    )
 
 
 def _node(part: Part) -> Node:

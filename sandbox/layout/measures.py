@@ -24,6 +24,7 @@ KEY_LINE = 18  # from one key to the next, where several lines end on one part
 MOST_LINES = 6  # between one exchange and one destination; the others are folded
 RETURN = 22  # from a part to the dashed line that runs back below it, under its label
 OPEN_END = 33  # from a part to the open circle below it, if its dashed line leads nowhere
+SHORTEST_KEY = 36  # to which keys are cut, if that makes a picture fit
 ASIDE = 9  # from that line to what stands beside it
 
 
@@ -36,6 +37,7 @@ class Measures:
     """
 
     narrow: bool = False
+    widest: float = 9999  # if shorter keys are all that it takes
     margin: float = 24
     exchange: float = 112  # the narrowest
     longest_name: float = 9999  # of an exchange
@@ -59,9 +61,10 @@ class Measures:
 
 WIDE = Measures()
 
-#: A broker with one level of exchanges fits into 500 px, if its publishers are shown elsewhere.
+#: A broker with one level of exchanges fits, if its publishers are shown elsewhere.
 NARROW = Measures(
     narrow=True,
+    widest=500,
     margin=8,
     exchange=92,
     longest_name=76,
@@ -74,10 +77,10 @@ NARROW = Measures(
     grasp=3,
     stub=6,
     track=6,
-    tracks=12,
-    run=14,
+    tracks=8,
+    run=13,
     key_indent=8,
-    key_room=12,
+    key_room=11,
     merge=8,
     gate=7,
     bracket=3,
