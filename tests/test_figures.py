@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import hypot
 from typing import Any, cast
 from xml.etree import ElementTree as ET
@@ -31,10 +31,12 @@ from sandbox import Broker, ManualClock
 from sandbox.engine.depth import Depths, Point
 from sandbox.engine.snapshot import Seat, Snapshot
 from sandbox.figures import describe, draw, glyphs, plot_depth, to_html, to_svg, tokens
-from sandbox.figures.marks import picture_of
+from sandbox.figures.lanes import STAND_BY, WALL
+from sandbox.figures.marks import DASHES, picture_of
 from sandbox.figures.palette import THEMES, Palette
-from sandbox.figures.shapes import Mark, Shape
+from sandbox.figures.shapes import Mark, Shape, Words
 from sandbox.figures.sprites import REACH, metrics, sprites
+from sandbox.layout import arrange
 from sandbox.layout.words import width_of
 
 HOSTILE = (
@@ -143,6 +145,73 @@ def states(broker: Broker) -> None:
     broker.advance(2)
 
 
+def retries(broker: Broker) -> None:
+    """A retry loop, a grave for what expired or did not fit, and dead letters that go nowhere."""
+    broker.exchange("orders", type="topic")
+    broker.exchange("retry", type="direct")
+    broker.exchange("graveyard", type="fanout")
+    broker.queue("work", exchange="orders", routing_key="order.#", dead_letter_exchange="retry",
+                 dead_letter_routing_key="work")  # fmt: skip
+    broker.queue("wait", exchange="retry", routing_key="work", message_ttl=10, dead_letter_exchange="orders",
+                 dead_letter_routing_key="order.again")  # fmt: skip
+    broker.queue("dead", exchange="graveyard")
+    broker.queue("eu", exchange="orders", routing_key="order.eu.#", dead_letter_exchange="graveyard",
+                 max_length=4, message_ttl=30)  # fmt: skip
+    broker.queue("astray", exchange="orders", routing_key="#", dead_letter_exchange="none", max_length=2)
+    broker.queue("home", exchange="graveyard", dead_letter_exchange="", max_length=10_000)
+    for i in range(7):
+        broker.publish(i, exchange="orders", routing_key=f"order.{'eu' if i % 2 else 'us'}.new")
+    broker.consume("work", lambda _, message: message.reject(), prefetch_count=2)
+    broker.drain()
+    broker.advance(11)
+    broker.drain()
+    broker.consume("eu", keep, prefetch_count=2)
+    broker.drain()
+    KEPT.append(broker.get("dead"))
+
+
+def second_chances(broker: Broker) -> None:
+    """Alternate exchanges, one of them missing; what is lost, returned, confirmed, refused."""
+    broker.exchange("unrouted", type="fanout")
+    broker.exchange("orders", type="topic", alternate_exchange="unrouted")
+    broker.exchange("lonely", type="direct", alternate_exchange="missing")
+    inner = broker.exchange("inner", type="headers", internal=True, alternate_exchange="unrouted")
+    broker.bind(inner, "orders", "#.internal")
+    broker.queue("eu", exchange="orders", routing_key="order.eu.#")
+    broker.queue("nobody", exchange="unrouted")
+    broker.queue("full", exchange="orders", routing_key="full", max_length=1, overflow="reject-publish")
+    for key in ("order.eu.1", "x", "order.us.1"):
+        broker.publish("", exchange="orders", routing_key=key)
+    broker.publish("", exchange="lonely")
+    broker.publish("", exchange="lonely", mandatory=True)
+    with broker.connection() as connection:
+        channel = connection.default_channel
+        channel.confirm_select()
+        producer = kombu.Producer(channel)
+        for key in ("full", "full", "order.eu.2"):
+            producer.publish("", exchange="orders", routing_key=key)
+
+
+def turns(broker: Broker) -> None:
+    """Priorities, consumers that stand by for a single active one, and several on one channel."""
+    broker.exchange("orders", type="topic")
+    broker.queue("first", exchange="orders", routing_key="#", max_priority=255)
+    broker.queue("single", exchange="orders", routing_key="*.one",
+                 arguments={"x-single-active-consumer": True})  # fmt: skip
+    broker.queue("mine", exclusive=True)
+    for priority in (None, 3, 200, 25):
+        broker.publish("", exchange="orders", routing_key="a.one", priority=priority)
+    for _ in range(3):
+        broker.consume("single", keep, prefetch_count=2)
+    broker.consume("single", keep)
+    broker.consume("single", keep, no_ack=True)
+    broker.drain()
+    channel = broker.channel()
+    for i in range(3):
+        channel.basic_consume("mine", consumer_tag=f"tag {i}", callback=KEPT.append)
+    KEPT.append(channel)
+
+
 KEPT: list[object] = []
 
 
@@ -150,7 +219,7 @@ def keep(_body: object, message: object) -> None:
     KEPT.append(message)
 
 
-SCENES = (nothing, one, ten, forty, cycle, hostile, many_consumers, states)
+SCENES = (nothing, one, ten, forty, cycle, hostile, many_consumers, states, retries, second_chances, turns)
 
 
 def snapshot_of(scene: Callable[[Broker], None]) -> Snapshot:
@@ -179,7 +248,7 @@ def scene(request: pytest.FixtureRequest) -> Callable[[Broker], None]:
     return cast("Callable[[Broker], None]", request.param)
 
 
-@pytest.fixture(params=(nothing, one, ten, cycle, hostile, states), ids=lambda scene: scene.__name__)
+@pytest.fixture(params=(nothing, one, ten, cycle, hostile, states, retries), ids=lambda scene: scene.__name__)
 def snapshot(request: pytest.FixtureRequest) -> Snapshot:
     """What a scene that is quickly written to a file looks like in the end."""
     return seen(request.param)
@@ -244,6 +313,31 @@ def test_texts_are_no_wider_than_measured(picture: Axes) -> None:
         size = float(text.get_fontsize()) * 96 / 72
         estimate = width_of(text.get_text(), size, bold=text.get_fontweight() == "bold")
         assert text.get_window_extent().width <= estimate + 1.5, text.get_text()
+
+
+@pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
+def test_lines_pass_through_no_text(scene: Callable[[Broker], None], *, narrow: bool) -> None:
+    """No line of the graph runs through a text, and no two texts meet, in a wide and in a narrow picture."""
+    picture = picture_of(seen(scene), narrow=narrow)
+    words = [mark for mark in picture.marks if isinstance(mark, Words)]
+    found = [(text.text, measured(text)) for text in words]
+    runs = [run for edge in arrange(seen(scene), narrow=narrow).edges for run in pairwise(edge.points)]
+    for name, box in found:
+        for a, b in runs:
+            inner = box.padded(-1)
+            line = Bbox.from_extents(min(a.x, b.x), min(a.y, b.y), max(a.x, b.x), max(a.y, b.y)).padded(0.5)
+            assert not inner.overlaps(line), name
+    badges = {name for name, _ in found if name.isdigit() or name == "9+"}  # these cover a corner of a copy
+    pairs = combinations([entry for entry in found if entry[0] not in badges], 2)
+    assert [(a, b) for (a, x), (b, y) in pairs if x.padded(-1).overlaps(y.padded(-1))] == []
+    assert all(box.x0 > 0 and box.x1 < picture.width for _, box in found)
+
+
+def measured(text: Words) -> Bbox:
+    """Where a text stands at most."""
+    width = width_of(text.text, text.size, bold=text.bold)
+    left = text.x - width * {"start": 0, "middle": 0.5, "end": 1}[text.anchor]
+    return Bbox.from_extents(left, text.y - 0.75 * text.size, left + width, text.y + 0.2 * text.size)
 
 
 @pytest.mark.parametrize("name", ["ten", "states", "cycle"])
@@ -443,6 +537,44 @@ def test_states_are_written_and_marked() -> None:
         assert text in words
 
 
+def test_second_ways_are_drawn_and_labelled() -> None:
+    """Dashed lines lead to alternate and dead-letter exchanges, with their reasons; a missing one is open."""
+    assert {"expired · rejected", "expired · rejected · full", "rejected · full", "no such exchange"} <= set(
+        written(retries)
+    )
+    assert {"if nothing matches", "no such exchange", "1 lost: no binding"} <= set(written(second_chances))
+    lines = [mark for mark in picture_of(seen(retries)).marks if isinstance(mark, Shape) and mark.dash]
+    assert any(mark.dash == DASHES for mark in lines)
+
+
+def test_publisher_counts_answers() -> None:
+    """What was confirmed, refused and returned is counted below whoever sent it."""
+    assert {"2 confirmed", "1 nacked", "1 returned"} <= set(written(second_chances))
+
+
+def test_limit_is_a_wall() -> None:
+    """A queue with a limit ends in a thick wall, and says how much fits."""
+    walls = [
+        m for m in picture_of(seen(retries)).marks if isinstance(m, Shape) and m.width == WALL and m.line
+    ]
+
+    assert len(walls) == 3
+    assert {"max 4", "max 2", "max 10,000"} <= set(written(retries))
+
+
+def test_standing_by_is_dashed() -> None:
+    """Consumers that wait for a single active one have a dashed outline, and say so."""
+    shapes = [mark for mark in picture_of(seen(turns)).marks if isinstance(mark, Shape)]
+
+    assert sum(shape.dash == STAND_BY for shape in shapes) == 5  # two pills, a tray, and a chute's two sides
+    assert [word for word in written(turns) if word.startswith("stand-by")] == [
+        "stand-by",
+        "stand-by",
+        "stand-by · no limit · 0 held",
+        "stand-by · no ack · 0 received",
+    ]
+
+
 def test_deep_queue_is_a_bar_with_the_exact_number() -> None:
     """Above twelve copies the first five are shown, and the number of all others."""
 
@@ -634,6 +766,20 @@ def test_description_says_what_the_picture_shows() -> None:
         "Channel 3: 1 copy fetched by get, from work.",
         f"{seen(states).ledger}.",
     ]
+
+
+def test_description_tells_second_ways() -> None:
+    """The words say where dead letters go, and why, and where what nothing matches goes."""
+    lines = describe(seen(retries)).splitlines() + describe(seen(second_chances)).splitlines()
+    for words in (
+        "dead letters (expired, rejected, full) to graveyard.",
+        "dead letters (rejected, full) to none, which does not exist.",
+        "dead letters (rejected, full) to the default exchange.",
+        "what nothing matches goes to unrouted.",
+        "what nothing matches goes to missing, which does not exist.",
+    ):
+        assert any(line.endswith(f", {words}") for line in lines), words
+    assert any(line.startswith("Exchange inner, headers, internal, got") for line in lines)
 
 
 def test_description_is_harmless(snapshot: Snapshot) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.layout.notes import chips_of, consumer_status, hand_status, key_of, visible_exchanges
+from sandbox.layout.notes import chips_of, consumer_status, hand_status, key_of, reasons_of, visible_exchanges
 from sandbox.layout.words import counted, seconds
 from sandbox.texts import shown
 
@@ -27,9 +27,9 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
         yield "nothing is declared yet."
     yield from map(_publisher, snapshot.publishers.values())
     for exchange in exchanges:
-        yield _exchange(exchange)
+        yield _exchange(exchange, snapshot)
         yield from _bindings(exchange, snapshot)
-    yield from (_queue(queue, snapshot.time) for queue in snapshot.queues.values())
+    yield from (_queue(queue, snapshot) for queue in snapshot.queues.values())
     for consumer in snapshot.consumers.values():
         place = f"of queue {shown(consumer.queue)} on channel {consumer.channel}"
         yield f"Consumer {shown(consumer.tag)} {place}: {consumer_status(consumer)}."
@@ -50,12 +50,22 @@ def _listed(exchanges: tuple[str, ...]) -> str:
     return ", ".join(shown(name) or "the default exchange" for name in exchanges)
 
 
-def _exchange(exchange: ExchangeView) -> str:
+def _exchange(exchange: ExchangeView, snapshot: Snapshot) -> str:
     name = f"Exchange {shown(exchange.name)}" if exchange.name else "The default exchange"
     lost = f", {exchange.lost:,} lost: no binding" if exchange.lost else ""
     returned = f", {exchange.returned:,} returned: no binding" if exchange.returned else ""
     published = counted(exchange.published, "message")
-    return f"{name}, {exchange.options.type}, got {published}{lost}{returned}."
+    internal = ", internal" if exchange.options.internal else ""
+    alternate = exchange.options.alternate_exchange
+    second = f", what nothing matches goes to {_target(alternate, snapshot)}" if alternate is not None else ""
+    return f"{name}, {exchange.options.type}{internal}, got {published}{lost}{returned}{second}."
+
+
+def _target(exchange: str, snapshot: Snapshot) -> str:
+    """An exchange that is only named somewhere."""
+    if not exchange or exchange in snapshot.exchanges:
+        return shown(exchange) or "the default exchange"
+    return f"{shown(exchange)}, which does not exist"
 
 
 def _bindings(exchange: ExchangeView, snapshot: Snapshot) -> Iterator[str]:
@@ -74,10 +84,20 @@ def _taken(count: int) -> str:
     return {0: "never taken", 1: "taken once"}.get(count, f"taken {count:,} times")
 
 
-def _queue(queue: QueueView, time: float) -> str:
+def _queue(queue: QueueView, snapshot: Snapshot) -> str:
     expired = sum(
-        not seat.unacked and seat.expires is not None and seat.expires <= time for seat in queue.seats
+        not seat.unacked and seat.expires is not None and seat.expires <= snapshot.time
+        for seat in queue.seats
     )
     dead = f", {expired} of them expired but not at the head" if expired else ""
     options = "".join(f", {chip}" for chip in chips_of(queue.options, most=99))
-    return f"Queue {shown(queue.name)}, {queue.ready:,} ready{dead}, {queue.unacked:,} unacked{options}."
+    counts = f"{queue.ready:,} ready{dead}, {queue.unacked:,} unacked"
+    return f"Queue {shown(queue.name)}, {counts}{options}{_dead_letters(queue, snapshot)}."
+
+
+def _dead_letters(queue: QueueView, snapshot: Snapshot) -> str:
+    exchange = queue.options.dead_letter_exchange
+    if exchange is None:
+        return ""
+    reasons = reasons_of(queue).replace(" · ", ", ")
+    return f", dead letters ({reasons}) to {_target(exchange, snapshot)}"

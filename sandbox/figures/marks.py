@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CORNER = 12  # px: the radius of a line's corners
 DASHES = (5, 4)  # px: of a line that a message takes only if it must
 NARROWEST = 560  # px: a picture is no narrower, for the ledger's sake
+HALF_PAGE = 340  # px: nor is one for half a page narrower than that
 LOWEST = 96  # px: nor lower, above its ledger
 LEDGER_LINE = 19  # px from one line of the ledger to the next
 
@@ -43,7 +44,7 @@ def picture_of(snapshot: Snapshot, *, narrow: bool = False) -> Picture:
     """The routing graph of a snapshot, and the ledger below it."""
     layout = arrange(snapshot, narrow=narrow)
     marks = [*_edges(layout, list(snapshot.bindings.values())), *_nodes(layout, snapshot)] or list(_nothing())
-    width, height = max(layout.width, 0 if narrow else NARROWEST), max(layout.height, LOWEST)
+    width, height = max(layout.width, HALF_PAGE if narrow else NARROWEST), max(layout.height, LOWEST)
     lines = _ledger_lines(str(snapshot.ledger), width - 2 * layout.measures.margin)
     marks += _ledger(lines, layout.measures.margin, width, height)
     height += LEDGER_LINE * len(lines) + 20
