@@ -15,6 +15,7 @@ The map of the package; imports go downwards only.  A test holds it:
     cli                    the command line
     story                  what its demo plays and tells
     broker                 Broker: what one types in a notebook
+    widgets                live views of a broker, and what is done with it by hand
     figures                matplotlib pictures of a snapshot
     layout                 where things stand in a picture
     tables                 rows of facts, for a terminal and a notebook

@@ -23,7 +23,7 @@ from . import code
 from .commands import Commands
 from .feed import Feed
 from .program import words
-from .throttle import Alarm, Throttle
+from .throttle import Alarm, Throttle, later
 from .view import View
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from .commands import Answer
     from .source import Source
+    from .throttle import Timer
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Player(anywidget.AnyWidget):
     look = traitlets.Dict().tag(sync=True)
     start = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, broker: Source) -> None:
+    def __init__(self, broker: Source, *, later: Callable[..., Timer] = later) -> None:
         self._broker = weakref.ref(broker)
         self._history: History | None = broker.history
         self._feed = Feed(broker.history, self._now)
@@ -72,8 +73,8 @@ class Player(anywidget.AnyWidget):
         self._names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._wants: deque[Callable[[], Json | None]] = deque()
         self._unsubscribe: Callable[[], None] | None = None
-        self._throttle = Throttle(self._flush)
-        self._alarm = Alarm(self._throttle.now)
+        self._throttle = Throttle(self._flush, later=later)
+        self._alarm = Alarm(self._throttle.now, later=later)
         weakref.finalize(broker, _end, weakref.ref(self)).atexit = False
         super().__init__(
             name=uuid4().hex, look={"sprites": sprites()}, start=self._with_facts(self._feed.start())
