@@ -152,7 +152,7 @@ export class Graph {
       group.classList.toggle("sandbox-dim", lit !== null && !lit.has(line ?? key));
       group.classList.toggle("sandbox-selected", key === this.player.selection);
     }
-    const chosen = this.player.filter?.messages;
+    const { chosen } = this.player;
     for (const mark of this.nodes.querySelectorAll("[data-message]")) {
       const number = mark.getAttribute("data-message");
       mark.classList.toggle("sandbox-lit", number === message || Boolean(chosen?.has(Number(number))));

@@ -25,7 +25,7 @@ export function play(model) {
   if (begin?.state) player.receive(begin);
   players.get(name)?.resolve({ player, show });
   players.set(name, { promise: Promise.resolve({ player, show }), resolve: () => {} });
-  player.send({ need: -1 });
+  player.beginAnew();
 }
 
 /** The kernel's end is told in several ways, none of them by all front ends. */

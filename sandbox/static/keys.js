@@ -109,6 +109,6 @@ export class Keys {
     }
     const rows = HELP.flatMap(([keys, what]) => [html("dt", {}, html("kbd", {}, keys)), html("dd", {}, what)]);
     this.help = html("div", { class: "sandbox-help", role: "dialog", "aria-label": "Keys" }, html("dl", {}, ...rows));
-    this.graph.root.append(this.help);
+    this.graph.root.parentElement.append(this.help); // the graph itself may be cut where it scrolls
   }
 }

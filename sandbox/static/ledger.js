@@ -1,6 +1,6 @@
 // The ledger: nothing vanishes.  Each number is a button that filters the log and lights the copies.
 
-import { COPY_TERMS, MESSAGE_TERMS, plain, thousands } from "./phrases.js";
+import { COPY_TERMS, MESSAGE_TERMS, plain, shown, thousands } from "./phrases.js";
 import { Panel } from "./panel.js";
 import { html } from "./svg.js";
 
@@ -21,17 +21,26 @@ export class LedgerLine extends Panel {
     this.note.textContent = player.flowing
       ? `flow view: ${thousands(Math.round(player.rates.rate))} events a second, numbers exact, tokens not drawn`
       : "";
-    const signature = JSON.stringify([ledger, player.filter?.word]);
+    const signature = JSON.stringify([ledger, player.filter?.word, !ledger.published && suggestion(player.shown)]);
     if (signature === this.signature) return;
     this.signature = signature;
     if (!ledger.published) {
       this.messages.replaceChildren("nothing published yet");
-      this.copies.replaceChildren();
+      this.copies.replaceChildren(...this.invitation(suggestion(player.shown)));
       return;
     }
     const noun = ledger.copies === 1 ? "copy" : "copies";
     this.messages.replaceChildren(...this.sum(ledger, "published", "published", MESSAGE_TERMS));
     this.copies.replaceChildren(...this.sum(ledger, "copies", noun, COPY_TERMS));
+  }
+
+  /** What to do next: the line to type, and where there is a form, a button that leads to it. */
+  invitation(code) {
+    if (!code) return [];
+    const form = this.root.closest(".sandbox-dashboard")?.querySelector(".sandbox-publish-form input");
+    const lead = () => form.focus();
+    const button = html("button", { type: "button", click: lead }, "publish something");
+    return [...(form ? [button] : []), html("code", {}, code)];
   }
 
   sum(ledger, total, name, terms) {
@@ -57,4 +66,16 @@ export class LedgerLine extends Panel {
       `${plain(count)} ${name}`,
     );
   }
+}
+
+/** A line that publishes a message which some queue gets, or nothing if there is no binding. */
+function suggestion(state) {
+  for (const { binding } of state.bindings.values()) {
+    const type = state.exchanges.get(binding.source)?.options.type;
+    if (!type || type === "headers" || binding.to_exchange) continue;
+    const words = binding.routing_key.split(".").filter((word) => word !== "#" || type !== "topic");
+    const key = words.map((word) => (word === "*" && type === "topic" ? "any" : word)).join(".");
+    return `broker.publish("hello", exchange=${JSON.stringify(shown(binding.source))}, routing_key=${JSON.stringify(shown(key))})`;
+  }
+  return "";
 }

@@ -1,28 +1,11 @@
 // The log: one line per event in words, newest last.  A click puts the playhead there.
 
-import { clockTime, eventWords } from "./phrases.js";
+import { belongs } from "./doors.js";
 import { Panel } from "./panel.js";
+import { clockTime, eventWords } from "./phrases.js";
 import { html } from "./svg.js";
 
 const MOST = 200;
-
-/** Which kinds of events a term of the ledger is about. */
-const KINDS = {
-  published: ["published"],
-  routed: ["routed"],
-  returned: ["returned"],
-  lost: ["lost"],
-  copies: ["routed", "refused"],
-  done: ["acked", "sent"],
-  dead_lettered: ["dead_lettered"],
-  expired: ["expired"],
-  dropped: ["dropped", "rejected"],
-  refused: ["refused"],
-  removed: ["purged", "removed"],
-  ready: ["routed", "requeued"],
-  unacked: ["delivered", "fetched", "handed"],
-  on_its_way: ["published"],
-};
 
 export class Log extends Panel {
   constructor(root, player) {
@@ -57,17 +40,16 @@ export class Log extends Panel {
   }
 
   matching(events) {
-    const kinds = this.player.filter && KINDS[this.player.filter.word];
+    const { filter } = this.player;
     const wanted = this.input.value.trim().toLowerCase();
     const number = /^\d+$/.test(wanted) ? Number(wanted) : null;
     const found = [];
     for (let index = events.length - 1; index >= 0 && found.length < MOST; index -= 1) {
       const row = events[index];
-      if (kinds && !kinds.includes(row[2])) continue;
+      if (filter && !belongs(row, filter.word)) continue;
       if (number !== null ? row[3] !== number : wanted && !eventWords(row).toLowerCase().includes(wanted)) continue;
       found.push(row);
     }
-    if (kinds) this.player.filter.messages = new Set(found.map((row) => row[3]));
     return found.reverse();
   }
 

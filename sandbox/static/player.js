@@ -2,6 +2,7 @@
 
 import { HOP, SLOW_HOP, beatAfter, playingTime, travels } from "./beats.js";
 import { Depths } from "./depths.js";
+import { messagesOf } from "./doors.js";
 import { Rates } from "./rates.js";
 import { Sprites } from "./sprites.js";
 import { State } from "./state.js";
@@ -80,6 +81,13 @@ export class Player {
     handler[message.kind]?.call(this, message);
   }
 
+  /** Ask Python for a start, once until it comes. */
+  beginAnew() {
+    if (this.waitsForStart) return;
+    this.waitsForStart = true;
+    this.send({ need: -1 });
+  }
+
   note(update) {
     this.clock = { ...this.clock, ...update.clock, at: performance.now() };
     this.open = update.open ?? this.open;
@@ -88,6 +96,7 @@ export class Player {
 
   /** Begin anew, at the last event. */
   begin(update) {
+    this.waitsForStart = false;
     this.note(update);
     this.window = new Window(update);
     this.first = update.first;
@@ -102,7 +111,7 @@ export class Player {
   /** More events. */
   goOn(update) {
     if (!this.window || update.after !== this.window.last) {
-      this.send({ need: -1 });
+      this.beginAnew();
       return;
     }
     this.note(update);
@@ -208,7 +217,7 @@ export class Player {
     this.following = true;
     this.stopBeat();
     if (this.window) this.jump(this.window.last);
-    else this.send({ need: -1 });
+    else this.beginAnew();
   }
 
   /** Freeze the picture, or follow. */
@@ -306,7 +315,7 @@ export class Player {
       this.say("passed", row);
       this.shown.apply(row);
     }
-    if (this.following && this.shown.needsMore()) this.send({ need: -1 });
+    if (this.following && this.shown.needsMore()) this.beginAnew();
   }
 
   // ---------------------------------------------------------------- flow: numbers instead of tokens
@@ -330,7 +339,7 @@ export class Player {
     if (!this.flowing) this.stopFlowTimer();
     else if (this.rates.calm) {
       if (this.window) this.leaveFlow();
-      else this.send({ need: -1 });
+      else this.beginAnew();
       this.stopFlowTimer();
     } else this.say("frame");
   }
@@ -372,7 +381,7 @@ export class Player {
     this.say("frame");
   }
 
-  /** Show in the log, and light in the picture, what went through a door: a term of the ledger. */
+  /** Show in the log, and light in the picture, what a term of the ledger counts; the same again, or null: all. */
   filterBy(filter) {
     this.filter = filter && this.filter?.word === filter.word ? null : filter;
     this.say("filtered");
@@ -402,6 +411,12 @@ export class Player {
 
   tellViews() {
     if (this.alive) this.send({ views: this.views, narrow: this.narrowViews > 0 });
+  }
+
+  /** The messages that the chosen term of the ledger counts, or null. */
+  get chosen() {
+    if (!this.filter) return null;
+    return messagesOf(this.filter.word, this.shown, (this.stretch ?? this.window)?.events ?? []);
   }
 
   /** The kernel, or the broker, is gone: the picture stays. */

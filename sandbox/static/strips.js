@@ -99,9 +99,11 @@ export class Strips extends Panel {
     if (!player.shown || !width) return;
     this.names = width < 640 ? this.narrowed() : this.queues();
     const by = this.by;
-    const end = by === "event" ? player.last : Math.max(player.now, player.shown.time);
+    const now = by === "event" ? player.last : Math.max(player.now, player.shown.time);
     const start = this.start(by);
-    this.x = { by, start, end: Math.max(end, start + (by === "event" ? 1 : 0.001)), left: LEFT, width: width - LEFT - RIGHT };
+    // The last step is to be seen too: an event lasts until the next one would come.
+    const end = by === "event" ? Math.max(now, start) + 1 : now + Math.max(0.001, (now - start) / 50);
+    this.x = { by, start, now, end, left: LEFT, width: width - LEFT - RIGHT };
     this.height = this.names.length * STRIP + 26;
     this.ownButton.setAttribute("aria-pressed", String(this.own));
     this.allButton.setAttribute("aria-pressed", String(this.all));
@@ -196,7 +198,8 @@ export class Strips extends Panel {
 
   axis() {
     const y = this.height - 8;
-    const { by, start, end } = this.x;
+    if (!this.names.length) return [];
+    const { by, start, now: end } = this.x;
     const name = by === "event" ? "event" : "broker time";
     const show = (value) => (by === "event" ? thousands(Math.round(value)) : seconds(Math.round(value * 10) / 10));
     const right = LEFT + this.x.width;
@@ -229,8 +232,9 @@ export class Strips extends Panel {
   movePlayhead() {
     const { player } = this;
     const { serial } = player.shown;
-    const time = player.inThePast ? player.shown.time : this.x.by === "time" ? this.x.end : player.shown.time;
-    const x = round(Math.max(LEFT, Math.min(LEFT + this.x.width, this.place([serial, time]))));
+    const isLive = serial >= player.last;
+    const right = LEFT + this.x.width;
+    const x = isLive ? right : round(Math.max(LEFT, Math.min(right, this.place([serial + 1, player.shown.time]))));
     for (const [key, value] of Object.entries({ x1: x, x2: x, y1: 2, y2: this.height - 22 })) this.line.setAttribute(key, value);
     this.slider.style.left = `${x * this.scale - 12}px`;
     this.slider.setAttribute("aria-valuemin", String(Math.max(0, player.first - 1)));
@@ -243,8 +247,8 @@ export class Strips extends Panel {
   serialAt(x) {
     const { by, start, end, left, width } = this.x;
     const value = start + ((x - left) / width) * (end - start);
-    if (by === "event") return Math.round(value);
-    if (value >= end) return this.player.last;
+    if (by === "event") return Math.floor(value);
+    if (value >= this.x.now) return this.player.last;
     let serial = this.player.first - 1;
     for (const points of this.player.depths.series.values()) {
       for (const point of points) {

@@ -62,6 +62,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def _tabs(self) -> Any:
         """Forms, log and program; on a medium page the inspector comes first, and is hidden on a wide one."""
         self._forms = [PublishForm(self._submit), ConsumersForm(self._submit), BuildForms(self._submit)]
+        self._forms[0].add_class("sandbox-publish-form")
         pages = {
             "Inspector": self._view("inspector"),
             "Publish": self._forms[0],
