@@ -38,7 +38,7 @@ export class Player {
     this.open = true;
     this.alive = true;
     this.byHand = { channels: [], consumers: [], messages: [] };
-    this.program = { lines: [], text: "" };
+    this.program = { lines: [] };
     this.wasInThePast = false;
     this.selection = null;
     this.filter = null;
@@ -360,17 +360,24 @@ export class Player {
 
   /** Ask the broker to do something; its answer comes later. */
   command(name, args = {}) {
-    const id = (this.asks += 1);
-    const answer = new Promise((resolve) => this.asked.set(id, { resolve }));
-    this.send({ do: name, args, id });
-    return answer;
+    return this.request({ do: name, args });
   }
 
   /** Who would get a message with this key, and why; nothing is published. */
   ask(exchange, routing_key) {
+    return this.request({ who: { exchange, routing_key } });
+  }
+
+  /** The whole program of what was done by hand. */
+  async programText() {
+    return (await this.request({ copy: "program" })).says;
+  }
+
+  /** Send what will be answered. */
+  request(message) {
     const id = (this.asks += 1);
     const answer = new Promise((resolve) => this.asked.set(id, { resolve }));
-    this.send({ who: { exchange, routing_key }, id });
+    this.send({ ...message, id });
     return answer;
   }
 

@@ -8,7 +8,7 @@ export class ProgramText extends Panel {
   constructor(root, player) {
     super(root, player, ["program"], { class: "sandbox-program" });
     this.list = html("ol", { tabindex: "0", "aria-label": "The program so far" });
-    this.all = html("button", { type: "button", click: () => this.copy(player.program.text, this.all) }, "Copy all");
+    this.all = html("button", { type: "button", click: () => this.copy(player.programText(), this.all) }, "Copy all");
     const about = html("span", { class: "sandbox-muted" }, "What you did by hand, as Python: also dashboard.code");
     this.root.append(html("div", { class: "sandbox-row" }, this.all, about), this.list);
     this.draw();
@@ -29,10 +29,11 @@ export class ProgramText extends Panel {
     return html("li", {}, button, html("code", {}, ...parts));
   }
 
+  /** @param {string | Promise<string>} text */
   async copy(text, button) {
     const name = button.textContent;
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(await text);
       button.textContent = "Copied";
     } catch {
       button.textContent = "Select it and copy"; // the page may not touch the clipboard

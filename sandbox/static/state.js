@@ -1,6 +1,6 @@
 // The reducer: from events back to the state.  It is what engine/replay.py is in Python, under the same
 // names, and a test holds the two equal.  Beyond that it can begin anywhere, from a state that does not show
-// every copy: counts stay exact then, and what stands behind the last copy that is known is only counted.
+// every copy: counts stay exact then, and what stands behind the first copy that is not known is not shown.
 //
 // Whatever a Map here holds is replaced when it changes, never written to, so that states can share it.
 
@@ -359,7 +359,7 @@ class Queue {
   }
 
   push(copy) {
-    if (this.complete || this.isKnown(copy)) this.copies.set(copy.position, copy);
+    this.copies.set(copy.position, copy);
     this.ready += 1;
   }
 

@@ -7,7 +7,6 @@ where answers are shown.  Names come from outside; they stand only where a front
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .commands import Answer
-    from .program import Program
 
 Submit = Callable[[str, dict[str, Any]], "Answer"]
 
@@ -361,41 +359,6 @@ class BuildForms(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         exchanges, queues = tuple(exchanges), tuple(queues)
         for form in self.forms.values():
             form.offer(exchanges, queues)
-
-
-class CodePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The program that was made by hand; refused lines are struck out, with the error beside them.
-
-    `text` is the whole of it, and `line` the newest line, for whoever copies them.
-    """
-
-    def __init__(self) -> None:
-        self.text = self.line = ""
-        self._lines = ipywidgets.HTML(layout=Layout(overflow="auto", max_height="320px", width="100%"))
-        hint = ipywidgets.Label("What you do by hand stands here as Python; select it to copy it.")
-        super().__init__([hint, self._lines])
-
-    def show(self, program: Program) -> None:
-        """Show this program; of a very long one the end."""
-        self.text, self.line = str(program), program.last
-        lines = program.lines
-        hidden = len(lines) - MOST_LINES
-        shown = [escape(line) for line in program.begin]
-        if hidden > 0:
-            shown.append(f"<i># {hidden:,} more lines</i>")
-        shown += [_line(code, error) for code, error in lines[-MOST_LINES:]]
-        style = "margin: 0; line-height: 1.5; white-space: pre; overflow-x: auto"
-        text = "\n".join(shown)
-        self._lines.value = f'<pre tabindex="0" aria-label="The program" style="{style}">{text}</pre>'
-
-
-def _line(code: str, error: str | None) -> str:
-    code = escape(_cut(code))
-    return code if error is None else f"<s>{code}</s>  # {escape(_cut(error))}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
 
 
 def _labelled(kind: Callable[..., Any], label: str, *, layout: Mapping[str, str], **options: Any) -> Any:

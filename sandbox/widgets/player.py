@@ -46,8 +46,9 @@ Json = dict[str, Any]
 
 NOBODY = "nobody: it would be lost"
 
-#: How many lines of the program a page shows.
+#: How many lines of the program a page shows, and how many characters of one.
 MOST_LINES = 300
+LONGEST_LINE = 300
 
 
 class Player(anywidget.AnyWidget):
@@ -210,6 +211,8 @@ class Player(anywidget.AnyWidget):
                 self.run(name, message.get("args"), number)
             case {"who": {"exchange": str(exchange), "routing_key": str(key)}, "id": number}:
                 self._wants.append(lambda: self._who(number, exchange, key))
+            case {"copy": "program", "id": number}:
+                self._wants.append(lambda: self._text(number))
             case {"need": int(serial)}:
                 self._wants.append(lambda: self._stretch(serial))
             case {"views": int(count)}:
@@ -240,9 +243,12 @@ class Player(anywidget.AnyWidget):
         return self._with_facts({"kind": "answer", "id": number, **answer._asdict()})
 
     def _program(self) -> Json:
-        """What was done by hand so far."""
-        program = self.commands.program
-        return {"kind": "program", "lines": program.lines[-MOST_LINES:], "text": str(program)}
+        """What was done by hand so far, as far as one can read it; `text` is asked for when it is copied."""
+        lines = [(_cut(line), error) for line, error in self.commands.program.lines[-MOST_LINES:]]
+        return {"kind": "program", "lines": lines}
+
+    def _text(self, number: object) -> Json:
+        return {"kind": "answer", "id": number, "ok": True, "says": str(self.commands.program)}
 
     def _who(self, number: object, exchange: str, routing_key: str) -> Json:
         """Who would get a message, and why; nothing is published."""
@@ -267,6 +273,10 @@ def _end(player: weakref.ref[Player]) -> None:
     found = player()
     if found is not None:
         found.end()
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 
 def _keys(bindings: Iterable[Binding]) -> str:

@@ -18,9 +18,7 @@ from ipywidgets import (  # noqa: TID253  (what is tested are widgets)
 from sandbox import Broker
 from sandbox.widgets.commands import Answer, Commands
 from sandbox.widgets.forms import (
-    MOST_LINES,
     BuildForms,
-    CodePanel,
     ConsumersForm,
     Form,
     PublishForm,
@@ -280,38 +278,3 @@ def test_fields_have_sensible_widths(submit: Submitted) -> None:
                 width = field.layout.width
                 assert width in ("98%", "auto") or int(width.removesuffix("px")) <= 240
             assert {row.layout.flex_flow for row in one.children[1:]} == {"row wrap"}
-
-
-def test_the_code_panel(commands: Commands) -> None:
-    """The program is shown as text, refused lines struck out with the error beside them."""
-    panel = CodePanel()
-    panel.show(commands.program)
-    assert panel.line == ""
-    commands.run("queue", {"name": HOSTILE})
-    commands.run("get", {"queue": "<b>nope</b>"})
-    panel.show(commands.program)
-
-    assert panel.text == str(commands.program)
-    assert panel.line == "broker.get('<b>nope</b>')"
-    (html,) = [widget.value for widget in every(panel) if isinstance(widget, HTML)]
-    assert "<img" not in html
-    assert "<b>" not in html
-    assert "broker.queue(&#x27;&lt;img src=x" in html
-    assert "<s>broker.get(&#x27;&lt;b&gt;nope&lt;/b&gt;&#x27;)</s>  # NOT_FOUND - no queue" in html
-    assert "broker = sandbox.Broker(clock=sandbox.ManualClock())" in html
-
-
-def test_a_long_program_shows_its_end(commands: Commands) -> None:
-    """Many lines, and long ones, are not sent to the page again and again; `text` has them all."""
-    panel = CodePanel()
-    for number in range(MOST_LINES + 10):
-        commands.run("publish", {"body": f"body {number}"})
-    commands.run("publish", {"body": "x" * 50_000})
-    panel.show(commands.program)
-
-    (html,) = [widget.value for widget in every(panel) if isinstance(widget, HTML)]
-    assert "11 more lines" in html
-    assert "&#x27;body 10&#x27;" not in html
-    assert "&#x27;body 11&#x27;" in html
-    assert len(html) < 20_000
-    assert len(panel.text) > 50_000

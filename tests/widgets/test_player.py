@@ -245,6 +245,17 @@ def test_a_command_is_answered_after_its_events(broker: sandbox.Broker, page: Pa
     assert broker.snapshot().queues["eu"].ready == 1
 
 
+def test_the_whole_program_is_told_when_it_is_copied(broker: sandbox.Broker, page: Page) -> None:
+    page.say(do="publish", args={"exchange": "orders", "routing_key": "order.eu", "body": "y" * 5000}, id=1)
+    page.say(need=-1)
+    told = page.say(copy="program", id=2)
+
+    assert told[-1]["says"] == str(page.player.commands.program)
+    assert "y" * 5000 in told[-1]["says"]
+    (program,) = [message for message in page.say(need=-1) if message["kind"] == "program"]
+    assert len(program["lines"][0][0]) < 400
+
+
 def test_a_refusal_comes_in_the_brokers_words(broker: sandbox.Broker, page: Page) -> None:
     told = page.say(do="publish", args={"exchange": "ordres", "routing_key": "", "body": "x"}, id=1)
     answer = told[kinds(told).index("answer")]
