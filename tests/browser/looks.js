@@ -1,15 +1,18 @@
-// What a reader sees of the texts in `root`: where their ink is, what cuts it off, and its colours.
-root => {
+// What a reader sees in `root`: of its texts, where their ink is, what cuts it off, and its colour;
+// of the marks that `selector` finds, where they are, and their colours.
+(root, selector) => {
   const UNSEEN = "defs, symbol, clipPath, mask, marker, pattern, title, desc, metadata, style, script, option";
   const UNASSIGNED = "\u0378"; // no font has it: it shows what stands for a missing letter
   const pen = Object.assign(document.createElement("canvas"), {width: 64, height: 64})
     .getContext("2d", {willReadFrequently: true});
 
-  const rgba = colour => {
+  // Red, green and blue to 255, and alpha to 1, of which the element shows no more than `share`.
+  const rgba = (colour, share) => {
     pen.clearRect(0, 0, 1, 1);
     pen.fillStyle = colour;
     pen.fillRect(0, 0, 1, 1);
-    return [...pen.getImageData(0, 0, 1, 1).data];
+    const [red, green, blue, alpha] = pen.getImageData(0, 0, 1, 1).data;
+    return [red, green, blue, alpha / 255 * share];
   };
 
   const drawings = new Map();
@@ -45,10 +48,10 @@ root => {
     bottom: Math.max(...boxes.map(each => each.bottom)),
   });
 
-  // The boxes outside of which an element's ancestors show nothing of it.
+  // The boxes outside of which an element's ancestors show nothing of it; what the body has is the window's.
   const windows = element => {
     const found = [];
-    for (let at = element; at; at = at.parentElement) {
+    for (let at = element; at && at !== document.body; at = at.parentElement) {
       const style = getComputedStyle(at);
       const named = /^url\("#(.*)"\)/.exec(style.clipPath);
       const path = named && document.getElementById(named[1]);
@@ -120,14 +123,13 @@ root => {
     if (!lines.length) continue;
     const drawing = element instanceof SVGElement;
     const paint = drawing ? style.fill : style.color;
-    const colour = rgba(paint === "none" ? "transparent" : paint);
-    colour[3] = colour[3] / 255 * opacity(element) * (drawing ? Number(style.fillOpacity) : 1);
+    const share = opacity(element) * (drawing ? Number(style.fillOpacity) : 1);
     const halo = drawing && style.stroke !== "none" && style.paintOrder.startsWith("stroke");
     texts.push({
       words,
       lines,
-      colour,
-      halo: halo ? rgba(style.stroke).slice(0, 3) : null,
+      colour: rgba(paint === "none" ? "transparent" : paint, share),
+      halo: halo ? rgba(style.stroke, 1) : null,
       cut: Math.max(0, ...lines.flatMap(line => frames
         .filter(frame => !frame.scrolls && !frame.ends)
         .map(frame => outside(line, frame)))),
@@ -135,5 +137,21 @@ root => {
       idle: Boolean(element.closest(":disabled, [aria-disabled=true]")),
     });
   }
-  return {texts, scroll: [scrollX, scrollY]};
+
+  const paints = mark => {
+    const style = getComputedStyle(mark);
+    const both = mark instanceof SVGElement
+      ? [[style.fill, style.fillOpacity], [style.stroke, style.strokeOpacity]]
+      : [[style.backgroundColor, 1], [parseFloat(style.borderTopWidth) ? style.borderTopColor : "none", 1]];
+    return both.filter(([paint]) => paint !== "none" && !paint.startsWith("url"));
+  };
+  const marks = [...root.querySelectorAll(selector)]
+    .filter(mark => mark.checkVisibility({opacityProperty: true, visibilityProperty: true}))
+    .map(mark => ({
+      name: mark.id || mark.getAttribute("class") || mark.tagName,
+      lines: [box(mark.getBoundingClientRect())],
+      colours: paints(mark).map(([paint, share]) => rgba(paint, opacity(mark) * Number(share))),
+    }));
+
+  return {texts, marks, scroll: [scrollX, scrollY]};
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 SURVEY = (Path(__file__).parent / "looks.js").read_text(encoding="utf-8")
-MARKS = (Path(__file__).parent / "marks.js").read_text(encoding="utf-8")
+NO_MARK = ":not(*)"
 
 TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0  # WCAG 2.2, 1.4.3 and 1.4.11
 SYMBOLS = "·…"  # beside letters and ASCII, what fonts everywhere have
@@ -67,7 +67,7 @@ class Text:
 def survey(root: Locator) -> list[Text]:
     """All visible texts in an element."""
     root.scroll_into_view_if_needed()
-    found = root.evaluate(SURVEY)
+    found = root.evaluate(SURVEY, NO_MARK)
     return [
         Text(
             words=text["words"],
@@ -140,11 +140,11 @@ def faint_texts(root: Locator, texts: Iterable[Text], least: float = TEXT_CONTRA
 def faint_marks(root: Locator, selector: str, least: float = MARK_CONTRAST) -> list[str]:
     """The marks of which neither the fill nor the outline stands out from what is behind them."""
     root.scroll_into_view_if_needed()
-    survey = root.evaluate(MARKS, selector)
+    survey = root.evaluate(SURVEY, selector)
     without = _screenshot(root, f"{selector} {{ visibility: hidden !important; }}")
     found = [] if survey["marks"] else [f"there is no mark {selector}"]
     for mark in survey["marks"]:
-        behind = _cut_out(without, _boxes([mark["box"]], survey["scroll"]))
+        behind = _cut_out(without, _boxes(mark["lines"], survey["scroll"]))
         if not behind.size:
             found.append(f"outside of the page: {mark['name']}")
             continue

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import looks
 from tests.browser.lab import Lab
 
 MODULE = "data:text/javascript,export const greet = name => `Hello ${name}`;"
@@ -69,6 +70,7 @@ def test_a_click_reaches_python_and_comes_back(lab: Lab) -> None:
 
     expect(button).to_have_text("clicked 1")
     assert notebook.python("counter.count") == 1
+    looks.check(notebook.outputs(0))
 
 
 def test_a_notebook_tells_what_it_shows(lab: Lab) -> None:
