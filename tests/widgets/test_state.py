@@ -267,6 +267,37 @@ def test_more_is_asked_for_in_time(module_page: Page) -> None:
     assert found[-1] == [1, False, True]  # and what comes then is known
 
 
+def test_what_an_unknown_copy_leaves_open(module_page: Page) -> None:
+    """Of what a consumer holds the first known ones are shown, and the number is right.
+
+    The second consumer has the tag of the first: what is acknowledged of the first's is not its.
+    """
+    bench = Bench()
+    bench.queue()
+    bench.fill(*"abcdefgh")
+    bench.consume("c")
+    history = bench.engine.history
+    start = encoded(history.replay(), seats=3)
+    bench.publish()
+    bench.engine.basic_cancel(bench.channel, "c")
+    bench.consume("c")
+    bench.publish()
+    bench.ack(8, 1)
+    serials = list(range(start["serial"], history.last + 1))
+    look = """(state) => [
+      state.consumers.get("1:c")?.unacked ?? null,
+      state.heldBy(1, "c", 12).map((seat) => seat.position),
+      state.needsMore(3),
+      state.needsMore(4),
+    ]"""
+
+    found = follow(module_page, history, look, serials, start)
+
+    assert found[0] == [8, [1, 2, 3], False, True]
+    assert found[3] == [9, [1, 2, 3], False, True]  # the ninth is known, but stands behind unknown ones
+    assert found[-1] == [1, [10], True, True]
+
+
 def test_clones_are_independent(module_page: Page) -> None:
     """A clone and its original go different ways: one goes on, the other is what it was."""
     history = Wild(3).run(300).history
