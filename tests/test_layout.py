@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from itertools import combinations, pairwise
+from time import process_time
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from sandbox.engine.snapshot import (
     Seat,
     Snapshot,
 )
-from sandbox.layout import Edge, Layout, Node, Point, arrange
+from sandbox.layout import Edge, Layout, Neighbourhood, Node, Point, arrange, neighbourhood
 from sandbox.layout.measures import NOTE, SEAT
 from sandbox.layout.rows import settled
 from sandbox.layout.words import LONGEST, label, width_of, wrapped
@@ -685,13 +686,14 @@ def test_width_may_change() -> None:
 # ---------------------------------------------------------------- the picture does not jump
 
 
+@each_width
 @each_graph
-def test_same_snapshot_gives_same_layout(graph: Callable[[], Snapshot]) -> None:
+def test_same_snapshot_gives_same_layout(graph: Callable[[], Snapshot], *, narrow: bool) -> None:
     """A layout depends on nothing but the snapshot, and is its own previous one."""
-    layout = arrange(graph())
+    layout = arrange(graph(), narrow=narrow)
 
-    assert arrange(graph()) == layout
-    assert names(arrange(graph(), layout), "queue") == names(layout, "queue")
+    assert arrange(graph(), narrow=narrow) == layout
+    assert arrange(graph(), layout, narrow=narrow) == layout
 
 
 @each_graph
@@ -740,19 +742,164 @@ def test_layout_is_ready_for_json(graph: Callable[[], Snapshot]) -> None:
     assert len({node["id"] for node in sent["nodes"]}) == len(layout.nodes)
 
 
-@pytest.mark.timeout(20)
-def test_large_topology() -> None:
-    """A thousand queues are laid out, each on a row of its own, without comparing all with all."""
+def large(*, at_random: bool = False) -> Snapshot:
+    """Two hundred exchanges, a thousand queues, two thousand bindings, and second ways."""
+    dice = random.Random(1)  # noqa: S311  (graphs, not secrets)
     exchanges = [f"e{i}" for i in range(200)]
     queues = [f"q{i}" for i in range(1000)]
     bindings = [(exchanges[i // 10], queues[i // 2], f"key.{i}") for i in range(2000)]
+    if at_random:
+        bindings = [(dice.choice(exchanges), dice.choice(queues), f"key.{i}") for i in range(2000)]
     bindings += [(exchanges[i], exchanges[i + 1], "pair") for i in range(0, 200, 2)]
-    layout = arrange(make(exchanges, queues, bindings))
+    return make(
+        exchanges,
+        queues,
+        bindings,
+        consumers=[(i // 2, queues[i]) for i in range(300)],
+        published={"you": tuple(exchanges[:50])},
+        alternates=dict.fromkeys(exchanges[::5], "e7"),
+        dead_letters={queue: exchanges[i % 9] for i, queue in enumerate(queues[::3])},
+    )
 
-    assert len(layout.edges) == 2100
-    assert sorted(names(layout, "queue")) == sorted(queues)
+
+def test_large_topology() -> None:
+    """A thousand queues are laid out, each on a row of its own."""
+    layout = arrange(large())
+
+    assert len([edge for edge in layout.edges if edge.kind == "binding"]) == 2100
+    assert len(names(layout, "queue")) == 1000
     rows = [node.middle for node in layout.of("queue").values()]
     assert all(b - a > 60 for a, b in pairwise(rows))
+
+
+@pytest.mark.parametrize("at_random", [False, True])
+def test_large_topology_is_quick(*, at_random: bool) -> None:
+    """A layout of a thousand queues takes less than a second of work, and that of a part much less."""
+    snapshot = large(at_random=at_random)
+    began = process_time()
+    whole = arrange(snapshot)
+    middle = process_time()
+    near = neighbourhood(snapshot, "queue:q500")
+    arrange(near.snapshot, folds=near.folds)
+    end = process_time()
+
+    assert middle - began < 1
+    assert end - middle < 0.2
+    assert arrange(snapshot, whole) == whole
+
+
+# ---------------------------------------------------------------- a part of a large broker
+
+
+def ids(near: Neighbourhood) -> set[str]:
+    return {node.id for node in arrange(near.snapshot, folds=near.folds).nodes if node.kind != "channel"}
+
+
+def test_small_broker_is_its_own_neighbourhood() -> None:
+    """Up to forty things nothing is folded."""
+    near = neighbourhood(ten(), "queue:queue-3")
+
+    assert near.snapshot == ten()
+    assert near.folds == ()
+
+
+@pytest.mark.parametrize("focus", ["queue:q500", "exchange:e7", "consumer:3:c7", "publisher:you"])
+def test_neighbourhood_keeps_what_is_near(focus: str) -> None:
+    """The focus and at most forty things within two steps stand there, and all others are counted."""
+    snapshot = large()
+    near = neighbourhood(snapshot, focus)
+    shown = ids(near)
+
+    assert focus in shown
+    assert len([id_ for id_ in shown if not id_.startswith("fold:")]) <= 40
+    folded = sum(len(fold.names) for fold in near.folds)
+    everything = [node for node in arrange(snapshot).nodes if node.kind != "channel"]
+    assert folded + len(shown) - len(near.folds) == len(everything)
+    assert not {f"{fold.kind}:{name}" for fold in near.folds for name in fold.names} & shown
+
+
+def test_neighbourhood_follows_lines() -> None:
+    """Two steps from a queue are its exchange, the other queues of that, its consumers, where it dies."""
+    near = neighbourhood(large(), "queue:q12")
+
+    assert {"exchange:e2", "queue:q10", "queue:q14", "consumer:6:c12", "exchange:e4"} <= ids(near)
+    assert "queue:q0" not in ids(near)
+
+
+def test_nearest_come_first() -> None:
+    """Where even two steps are too many, one step goes before two."""
+    queues = [f"q{i}" for i in range(50)]
+    bindings = [("hub", queue, "") for queue in queues] + [("near", "q40", ""), ("far", "q3", "")]
+    near = neighbourhood(make(["hub", "near", "far"], queues, bindings), "queue:q40", most=10)
+
+    assert {"exchange:hub", "exchange:near", "queue:q40", "queue:q0"} <= ids(near)
+    assert "exchange:far" not in ids(near)
+    assert [fold.label for fold in near.folds] == ["+1 exchange", "+42 queues"]
+
+
+def test_folds_stand_at_the_end_of_their_columns() -> None:
+    """What is folded is one node in each column, below all others, to which exchanges still lead."""
+    near = neighbourhood(large(), "exchange:e7")
+    layout = arrange(near.snapshot, folds=near.folds)
+    labels = {node.id: node.label for node in layout.of("fold").values()}
+
+    assert set(labels) == {"fold:publisher", "fold:exchange", "fold:queue", "fold:consumer"}
+    assert all(label.startswith("+") for label in labels.values())
+    for kind in ("exchange", "queue", "consumer"):
+        fold = layout.of("fold")[f"fold:{kind}"]
+        assert fold.y > max((node.y for node in layout.of(kind).values()), default=0)
+    assert between(layout, "exchange:e5", "fold:queue")
+
+
+@pytest.mark.parametrize("focus", ["queue:q12", "exchange:e7", "exchange:e199"])
+@each_width
+def test_neighbourhood_is_drawn_like_any_graph(focus: str, *, narrow: bool) -> None:
+    """Nothing covers anything where things are folded."""
+    near = neighbourhood(large(at_random=True), focus)
+    layout = arrange(near.snapshot, folds=near.folds, narrow=narrow)
+    boxes = [box_of(node) for node in layout.nodes]
+    texts = text_boxes(layout)
+
+    assert not any(overlap(a, b) for a, b in combinations([*boxes, *texts], 2))
+    for edge in layout.edges:
+        for box in [*texts, *(box_of(node, inside=0.2) for node in bodies(layout))]:
+            assert not any(overlap(run, box) for run in segments(edge))
+
+
+def test_folded_exchange_is_not_missing() -> None:
+    """Dead letters to an exchange that is folded lead to the fold, not to an open end."""
+    queues = [f"q{i}" for i in range(50)]
+    graph = make(
+        ["e", "grave"], queues, [("e", queue, "") for queue in queues], dead_letters={"q40": "grave"}
+    )
+    near = neighbourhood(graph, "queue:q0", most=45)
+    layout = arrange(near.snapshot, folds=near.folds)
+
+    assert [edge.target for edge in layout.edges if edge.kind == "dead_letter"] == ["fold:exchange"]
+
+
+def test_bindings_keep_their_places() -> None:
+    """An edge names its bindings by their places in the whole snapshot."""
+    snapshot = large()
+    near = neighbourhood(snapshot, "queue:q500")
+    bindings = list(snapshot.bindings)
+    edges = [edge for edge in arrange(near.snapshot, folds=near.folds).edges if edge.bindings]
+
+    assert edges
+    assert all(bindings[place].source == edge.source[9:] for edge in edges for place in edge.bindings)
+
+
+def test_focus_is_chosen_where_none_is_given() -> None:
+    """It is the deepest queue, else the exchange that got most, else what was declared last."""
+    idle = make(["e"], [f"q{i}" for i in range(50)])
+    deep = replace(idle, queues={**idle.queues, "q7": QueueView("q7", QueueOptions(), 3)})
+    busy = replace(idle, exchanges={"e": replace(idle.exchanges["e"], published=9)})
+
+    assert neighbourhood(idle).focus == "queue:q49"
+    assert neighbourhood(busy).focus == "exchange:e"
+    assert neighbourhood(deep).focus == "queue:q7"
+    assert neighbourhood(deep, "queue:gone").focus == "queue:q7"
+    assert neighbourhood(deep, "queue:q1").focus == "queue:q1"
 
 
 @pytest.mark.parametrize("seed", range(5))

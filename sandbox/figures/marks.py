@@ -15,12 +15,13 @@ from .shapes import Shape, Words, box, circle, line, rounded
 from .tokens import token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sandbox.engine.model import ExchangeOptions
     from sandbox.engine.snapshot import ExchangeView, PublisherView, Snapshot
     from sandbox.layout.arrangement import Edge, Layout, Node
     from sandbox.layout.measures import Measures
+    from sandbox.layout.neighbourhood import Fold
 
     from .shapes import Mark, Path
 
@@ -40,9 +41,9 @@ class Picture(NamedTuple):
     marks: list[Mark]
 
 
-def picture_of(snapshot: Snapshot, *, narrow: bool = False) -> Picture:
+def picture_of(snapshot: Snapshot, *, narrow: bool = False, folds: Sequence[Fold] = ()) -> Picture:
     """The routing graph of a snapshot, and the ledger below it."""
-    layout = arrange(snapshot, narrow=narrow)
+    layout = arrange(snapshot, narrow=narrow, folds=folds)
     marks = [*_edges(layout, list(snapshot.bindings.values())), *_nodes(layout, snapshot)] or list(_nothing())
     width, height = max(layout.width, HALF_PAGE if narrow else NARROWEST), max(layout.height, LOWEST)
     lines = _ledger_lines(str(snapshot.ledger), width - 2 * layout.measures.margin)
@@ -121,10 +122,22 @@ def _nodes(layout: Layout, snapshot: Snapshot) -> Iterator[Mark]:
                 yield from lane(node, snapshot.queues[node.name], snapshot.time, measures)
             case "consumer":
                 yield from consumer(node, snapshot.consumers[node.channel, node.name], measures)
+            case "fold":
+                yield from _fold(node)
             case "hand":
                 yield from hand(node, snapshot.channels[node.channel], measures)
             case _:
                 yield from channel(node)
+
+
+def _fold(node: Node) -> Iterator[Mark]:
+    """Many things as one: a pile, of which the uppermost says how many they are."""
+    for inset in (6, 3):
+        bottom = node.y + node.height + inset
+        pile = line((node.x + inset, bottom), (node.right - inset, bottom))
+        yield Shape(pile, line="muted", width=1.2)
+    yield Shape(box(node.x, node.y, node.width, node.height, 4), "page", "muted", 1.3)
+    yield Words(node.label, node.x + node.width / 2, node.middle + 4, NOTE, "ink", "middle", bold=True)
 
 
 def _publisher(node: Node, publisher: PublisherView) -> Iterator[Mark]:

@@ -20,11 +20,13 @@ from .rows import Rows
 from .words import width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sandbox.engine.snapshot import Snapshot
 
     from .graph import Graph, Link, Part
+    from .neighbourhood import Fold
+    from .order import Slot
 
 #: The empty border around a wide graph.
 MARGIN = WIDE.margin
@@ -43,11 +45,12 @@ class Point(NamedTuple):
 class Node:
     """The body of a publisher, an exchange, a queue's lane, a consumer's sockets, or a channel's bracket.
 
-    `kind` is one of these, or `hand`: what was fetched by get.  `x` and `y` are its left and upper side.
-    `label` is its name as shown, and begins at `label_x`, if it stands above the body; `name` is the full
-    one.  `chips` are a queue's options in words, and stand on a line of their own if `chips_below`.  The
-    lane of a queue with a limit is as long as that, and its name may begin before it.  What was lost below
-    an exchange is told in the middle, or, if a dashed line leaves there, begins at `aside`.
+    `kind` is one of these, or `hand`: what was fetched by get, or `fold`: what is left out.  `x` and `y` are
+    its left and upper side.  `label` is its name as shown, and begins at `label_x`, if it stands above the
+    body; `name` is the full one.  `chips` are a queue's options in words, and stand on a line of their own if
+    `chips_below`.  The lane of a queue with a limit is as long as that, and its name may begin before it.
+    What was lost below an exchange is told in the middle, or, if a dashed line leaves there, begins at
+    `aside`.
     """
 
     id: str
@@ -107,7 +110,8 @@ class Edge:
 class Layout:
     """A routing graph with its size; nodes stand in the order of their layers, from top to bottom.
 
-    The `measures` say what a drawing has room for.
+    The `measures` say what a drawing has room for.  `passing` are the lines that pass through layers, as
+    source, layer, and their place among all nodes and such lines: only the next layout needs to know.
     """
 
     width: float
@@ -115,42 +119,68 @@ class Layout:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     measures: Measures = WIDE
+    passing: tuple[tuple[str, int, int], ...] = ()
+
+    def order(self) -> list[Slot]:
+        """Who stands above whom."""
+        slots: list[Slot] = [node.id for node in self.nodes if node.kind != "channel"]
+        for source, layer, place in self.passing:
+            slots.insert(place, (source, layer))
+        channels = dict.fromkeys(f"channel:{node.channel}" for node in self.nodes if node.channel)
+        return [*slots, *channels]
 
     def of(self, kind: str) -> dict[str, Node]:
         """The nodes of one kind, by their ids, from top to bottom."""
         return {node.id: node for node in self.nodes if node.kind == kind}
 
 
-def arrange(snapshot: Snapshot, previous: Layout | None = None, *, narrow: bool = False) -> Layout:
+def arrange(
+    snapshot: Snapshot,
+    previous: Layout | None = None,
+    *,
+    narrow: bool = False,
+    folds: Sequence[Fold] = (),
+) -> Layout:
     """The layout of a snapshot's routing graph.
 
     With a `previous` layout, what stood there keeps its order, and lanes do not become narrower, so that
     the picture does not jump.  A `narrow` one is for half a page, and leaves the publishers out.
+    What a neighbourhood `folds` stands at the ends of the columns.
     """
     measures = NARROW if narrow else WIDE
-    layout = _arranged(snapshot, previous, measures)
+    layout = _arranged(snapshot, previous, measures, folds)
     longest = max((width_of(edge.key, NOTE) for edge in layout.edges if edge.kind == "binding"), default=0)
     shorter = longest - (layout.width - measures.widest)
     if SHORTEST_KEY <= shorter < longest:
-        layout = _arranged(snapshot, previous, replace(measures, longest_key=shorter))
+        layout = _arranged(snapshot, previous, replace(measures, longest_key=shorter), folds)
     return layout
 
 
-def _arranged(snapshot: Snapshot, previous: Layout | None, measures: Measures) -> Layout:
+def _arranged(
+    snapshot: Snapshot, previous: Layout | None, measures: Measures, folds: Sequence[Fold]
+) -> Layout:
     earlier = previous if previous and previous.measures.narrow == measures.narrow else Layout(0, 0, (), ())
-    lane = max((node.right - node.label_x for node in earlier.nodes if node.kind == "queue"), default=0)
+    lanes = (node.right - node.label_x for node in earlier.nodes if node.kind == "queue")
+    lane = round(max(lanes, default=0))
     reasons = {edge.source: edge.key for edge in earlier.edges if edge.kind == "dead_letter"}
-    graph = graph_of(snapshot, measures, narrowest_lane=lane, earlier=reasons)
-    order = Order(graph, previous=[node.id for node in previous.nodes] if previous else [])
+    graph = graph_of(snapshot, measures, narrowest_lane=lane, earlier=reasons, folds=folds)
+    order = Order(graph, previous=previous.order() if previous else ())
     rows = Rows(graph, order, measures.margin)
     routes = Routes(graph, order, rows)
-    parts = [graph.parts[slot] for slots in order.layers for slot in slots if isinstance(slot, str)]
+    slots = [slot for layer in order.layers for slot in layer]
+    parts = [graph.parts[slot] for slot in slots if isinstance(slot, str)]
+    passing = tuple((*slot, place) for place, slot in enumerate(slots) if not isinstance(slot, str))
     brackets = list(_channels(parts, routes.right + measures.bracket, measures))
     edge = 1 if measures.narrow else measures.margin  # a narrow picture has its brackets in its border
     width = max(routes.right + measures.margin, *(_text_right(node) + edge for node in brackets), 0)
     edges = (*(_edge(link, routes, measures) for link in graph.links), *_second_ways(graph, rows, routes))
     return Layout(
-        ceil(width), ceil(rows.bottom + measures.margin), (*map(_node, parts), *brackets), edges, measures
+        ceil(width),
+        ceil(rows.bottom + measures.margin),
+        (*map(_node, parts), *brackets),
+        edges,
+        measures,
+        passing,
     )
 
 

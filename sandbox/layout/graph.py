@@ -14,7 +14,8 @@ class Part:
     `width` and `height` are the body's; `above` and `below` what its texts need beside it.  `x` is the
     body's left side and `y` its middle.  `note_width` is the widest text's that is not inside the body, and
     in the middle; `overhang` is how far texts reach beyond its right side.  `lane` is how much of the width
-    a queue's lane takes, at the right.  What belongs to a channel wants to stand `near` a queue.
+    a queue's lane takes, at the right.  What belongs to a channel wants to stand `near` a queue;
+    what is folded stands at the end of a `column`, named by the kind that it holds.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Part:
     chips: tuple[str, ...] = ()
     chips_below: bool = False
     aside: bool = False
+    column: str = ""
     channel: int = 0
     near: str = ""
     layer: int = 0

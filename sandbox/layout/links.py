@@ -10,13 +10,14 @@ from .notes import DEFAULT_EXCHANGE, alternate_label, folded_keys, key_of, reaso
 from .parts import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sandbox.engine.model import Binding
     from sandbox.engine.snapshot import Snapshot
 
     from .graph import Part
     from .measures import Measures
+    from .neighbourhood import Fold
 
 
 def graph_of(
@@ -24,13 +25,15 @@ def graph_of(
     measures: Measures,
     narrowest_lane: float = 0,
     earlier: Mapping[str, str] | None = None,
+    folds: Sequence[Fold] = (),
 ) -> Graph:
     """Everything of the snapshot that is drawn; `earlier` are the labels of dead letters, by their queues."""
     graph = Graph(measures)
-    for part in parts_of(snapshot, measures, narrowest_lane):
+    for part in parts_of(snapshot, measures, narrowest_lane, folds):
         graph.parts[part.id] = part
     graph.links = [*_publishes(snapshot, graph), *_bindings(snapshot, graph), *_consumes(snapshot, graph)]
-    _add_returns(snapshot, graph, earlier or {})
+    graph.links += _to_folds(graph, folds)
+    _add_returns(snapshot, graph, earlier or {}, folds)
     return graph
 
 
@@ -64,13 +67,23 @@ def _consumes(snapshot: Snapshot, graph: Graph) -> Iterator[Link]:
             yield Link("consume", queue, graph.parts[f"consumer:{consumer.channel}:{consumer.tag}"])
 
 
-def _add_returns(snapshot: Snapshot, graph: Graph, earlier: Mapping[str, str]) -> None:
+def _to_folds(graph: Graph, folds: Sequence[Fold]) -> Iterator[Link]:
+    """One line from each exchange that leads to queues that are left out."""
+    for fold in folds:
+        for name in fold.sources:
+            source = graph.get("exchange", name)
+            if source is not None:
+                yield Link("binding", source, graph.parts[fold.id])
+
+
+def _add_returns(snapshot: Snapshot, graph: Graph, earlier: Mapping[str, str], folds: Sequence[Fold]) -> None:
     """Lines to alternate exchanges and to those for dead letters, by kind and target."""
     returns: dict[tuple[str, str], Return] = {}
+    folded = {n: graph.parts[fold.id] for fold in folds if fold.kind == "exchange" for n in fold.names}
     for kind, source, name, text in _second_ways(snapshot, graph, earlier):
-        target = graph.get("exchange", name)
+        target = graph.get("exchange", name) or folded.get(name)
         if target is not None:
-            found = returns.setdefault((kind, name), Return(kind, target))
+            found = returns.setdefault((kind, target.id), Return(kind, target))
             found.links.append(Link(kind, source, target, text))
         elif name not in snapshot.exchanges:
             graph.open_ends.append((kind, source, text))

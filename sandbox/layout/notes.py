@@ -46,10 +46,11 @@ def fits_in_circle(name: str) -> bool:
 
 def visible_exchanges(snapshot: Snapshot) -> list[ExchangeView]:
     """All exchanges but those that every broker has and this one does not use."""
-    used = set(_used_exchanges(snapshot))
+    seconds = set(_second_ways(snapshot))
     exchanges = dict(snapshot.exchanges)
-    if "" in used:
+    if "" in seconds:
         exchanges.setdefault("", DEFAULT_EXCHANGE)
+    used = seconds.union(_bound(snapshot))
     return [
         exchange
         for exchange in exchanges.values()
@@ -57,12 +58,15 @@ def visible_exchanges(snapshot: Snapshot) -> list[ExchangeView]:
     ]
 
 
-def _used_exchanges(snapshot: Snapshot) -> Iterator[str | None]:
-    """Those that are bound to something, or that messages come to if nothing else wants them."""
+def _bound(snapshot: Snapshot) -> Iterator[str]:
     for binding in snapshot.bindings:
         yield binding.source
         if binding.to_exchange:
             yield binding.destination
+
+
+def _second_ways(snapshot: Snapshot) -> Iterator[str | None]:
+    """The exchanges that messages come to if nothing else wants them."""
     for exchange in snapshot.exchanges.values():
         yield exchange.options.alternate_exchange
     for queue in snapshot.queues.values():

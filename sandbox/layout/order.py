@@ -25,11 +25,11 @@ SWEEPS = 6
 class Order:
     """The slots of each layer, top to bottom.
 
-    `previous` are the ids of an earlier picture in its order: those parts keep it, and a newcomer stands
+    `previous` are the slots of an earlier picture in its order: those keep it, and a newcomer stands
     after the last one that it shares a neighbour with.
     """
 
-    def __init__(self, graph: Graph, previous: Iterable[str] = ()) -> None:
+    def __init__(self, graph: Graph, previous: Iterable[Slot] = ()) -> None:
         set_layers(graph)
         self.reach = _reach(graph)
         self.layers = _seeded(graph, self.reach)
@@ -40,6 +40,8 @@ class Order:
         else:
             self.layers = _least_crossing(self.layers, pairs)
         self.layers.append(_consumers(graph, self.layers[-1], known))
+        for slots in self.layers:  # what is folded stands at the end
+            slots.sort(key=lambda slot: isinstance(slot, str) and graph.parts[slot].kind == "fold")
         self.rank = {slot: index for slots in self.layers for index, slot in enumerate(slots)}
 
 
@@ -64,6 +66,9 @@ def set_layers(graph: Graph) -> None:
         part.layer = deepest + 1
     for part in graph.of("consumer", "hand"):
         part.layer = deepest + 2
+    columns = {"publisher": 0, "exchange": 1, "queue": deepest + 1, "consumer": deepest + 2}
+    for part in graph.of("fold"):
+        part.layer = columns[part.column]
 
 
 def _topological(parts: list[Part], outgoing: dict[str, list[Link]]) -> list[Part]:
@@ -117,8 +122,9 @@ def _seeded(graph: Graph, reach: dict[str, int]) -> list[list[Slot]]:
     """The layers up to the queues' in the order of declaring, then what passes through them."""
     last = max((part.layer for part in graph.of("exchange")), default=0) + 1
     layers: list[list[Slot]] = [[] for _ in range(last + 1)]
-    for part in graph.of("publisher", "exchange", "queue"):
-        layers[part.layer].append(part.id)
+    for part in graph.of("publisher", "exchange", "queue", "fold"):
+        if part.layer <= last:
+            layers[part.layer].append(part.id)
     for part in graph.of("publisher", "exchange"):
         for layer in range(part.layer + 1, reach.get(part.id, 0)):
             layers[layer].append((part.id, layer))
@@ -206,9 +212,9 @@ def _neighbours(pairs: dict[int, list[tuple[Slot, Slot]]]) -> dict[Slot, set[Slo
     return neighbours
 
 
-def _kept(slots: list[Slot], known: dict[str, int], neighbours: dict[Slot, set[Slot]]) -> list[Slot]:
+def _kept(slots: list[Slot], known: dict[Slot, int], neighbours: dict[Slot, set[Slot]]) -> list[Slot]:
     """The known parts in their earlier order, each newcomer after its last sibling, or at the end."""
-    kept: list[Slot] = sorted((slot for slot in slots if slot in known), key=lambda slot: known[str(slot)])
+    kept: list[Slot] = sorted((slot for slot in slots if slot in known), key=lambda slot: known[slot])
     last_of = {near: index for index, slot in enumerate(kept) for near in neighbours[slot]}
     after: dict[int, list[Slot]] = defaultdict(list)
     for slot in slots:
@@ -221,7 +227,7 @@ def _kept(slots: list[Slot], known: dict[str, int], neighbours: dict[Slot, set[S
 # ---------------------------------------------------------------- consumers
 
 
-def _consumers(graph: Graph, queues: list[Slot], known: dict[str, int]) -> list[Slot]:
+def _consumers(graph: Graph, queues: list[Slot], known: dict[Slot, int]) -> list[Slot]:
     """Consumers and hands, those of one channel together, in the order of their queues."""
     rank = {slot: place for place, slot in enumerate(queues)}
     members: dict[Slot, list[tuple[int, Slot]]] = defaultdict(list)
@@ -234,4 +240,5 @@ def _consumers(graph: Graph, queues: list[Slot], known: dict[str, int]) -> list[
     channels = sorted(members, key=lambda channel: means[channel])
     if any(channel in known for channel in channels):
         channels = _kept(channels, known, neighbours)
-    return [slot for channel in channels for _, slot in sorted(members[channel], key=lambda found: found[0])]
+    slots = [slot for channel in channels for _, slot in sorted(members[channel], key=lambda found: found[0])]
+    return [*slots, *(part.id for part in graph.of("fold") if part.column == "consumer")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from .graph import Part
@@ -44,7 +45,7 @@ from .notes import (
 from .words import fitted, label, width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sandbox.engine.snapshot import (
         ChannelView,
@@ -56,21 +57,36 @@ if TYPE_CHECKING:
     )
 
     from .measures import Measures
+    from .neighbourhood import Fold
 
 LONGEST_HEAD = 12 * SEAT  # wider than this, and the chips get a line of their own
+FOLDED = 6  # of the things below the uppermost, which look out
 SIGN = 34  # beside a publisher's counts, on both sides
 SHORTEST_LANE = 10  # of a queue into which nothing fits
 
 
-def parts_of(snapshot: Snapshot, measures: Measures, narrowest_lane: float) -> Iterator[Part]:
+def parts_of(
+    snapshot: Snapshot, measures: Measures, narrowest_lane: float, folds: Sequence[Fold]
+) -> Iterator[Part]:
     """Everything of the snapshot that stands in a picture; its lanes are no narrower than that."""
-    lane = max(narrowest_lane, lane_width(snapshot, measures))
+    lane = max(narrowest_lane, ceil(lane_width(snapshot, measures)))
     if not measures.narrow:
         yield from map(_publisher, snapshot.publishers.values())
-    yield from (_exchange(exchange, snapshot, measures) for exchange in visible_exchanges(snapshot))
+    exchanges = {
+        *snapshot.exchanges,
+        *(name for fold in folds if fold.kind == "exchange" for name in fold.names),
+    }
+    yield from (_exchange(exchange, exchanges, measures) for exchange in visible_exchanges(snapshot))
     yield from (_queue(queue, lane, measures) for queue in snapshot.queues.values())
     yield from (_consumer(consumer, measures) for consumer in snapshot.consumers.values())
     yield from (_hand(channel, measures) for channel in snapshot.channels.values() if channel.fetched)
+    yield from (_fold(fold) for fold in folds if fold.kind != "publisher" or not measures.narrow)
+
+
+def _fold(fold: Fold) -> Part:
+    """As many things as there is no room for."""
+    width = width_of(fold.label, NOTE, bold=True) + 24
+    return Part(fold.id, "fold", fold.label, fold.label, width, LANE_HEIGHT, 0, FOLDED, column=fold.kind)
 
 
 # ---------------------------------------------------------------- publishers and exchanges
@@ -87,7 +103,7 @@ def _publisher(publisher: PublisherView) -> Part:
     )
 
 
-def _exchange(exchange: ExchangeView, snapshot: Snapshot, measures: Measures) -> Part:
+def _exchange(exchange: ExchangeView, existing: set[str], measures: Measures) -> Part:
     text = fitted(label(exchange.name) or "default", NAME, measures.longest_name, bold=True)
     width = measures.exchange
     if not measures.narrow:
@@ -103,7 +119,7 @@ def _exchange(exchange: ExchangeView, snapshot: Snapshot, measures: Measures) ->
         return part
     part.aside = True
     notes.append(alternate_label(measures))
-    if alternate and alternate not in snapshot.exchanges:
+    if alternate and alternate not in existing:
         notes.append(missing_note("alternate", measures))
     part.overhang = max(0, leaves_at(part) + ASIDE + max(width_of(note, NOTE) for note in notes) - part.width)
     return part

@@ -108,7 +108,7 @@ class Routes:
             before, behind = _column_sides(parts)
             width = before + behind
             for part in parts:
-                part.x = x if part.layer > len(layers) - 3 else x + before - part.width / 2
+                part.x = round(x if part.layer > len(layers) - 3 else x + before - part.width / 2, 1)
             if width:
                 self.right = x + width
             x = self._cross(graph, index, x + width, is_first=not width)
