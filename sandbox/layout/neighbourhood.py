@@ -60,7 +60,7 @@ def neighbourhood(
         return Neighbourhood(snapshot, focus=focus or "")
     if focus not in things:
         focus = _busiest(snapshot)
-    kept = _near(focus, _neighbours(snapshot, things), steps, most)
+    kept = _near(focus, _neighbours(snapshot, things, focus), steps, most)
     return Neighbourhood(_without(snapshot, kept), tuple(_folds(snapshot, things, kept)), focus)
 
 
@@ -85,25 +85,28 @@ def _busiest(snapshot: Snapshot) -> str:
     return (queues or exchanges)[-1][1]
 
 
-def _neighbours(snapshot: Snapshot, things: Mapping[str, object]) -> dict[str, dict[str, None]]:
-    """What is next to each thing, in the order of declaring; whoever publishes or consumes joins nothing."""
+def _neighbours(snapshot: Snapshot, things: Mapping[str, object], focus: str) -> dict[str, dict[str, None]]:
+    """What is next to each thing, in the order of declaring.
+
+    From an exchange for dead letters one comes to all queues that send some only if it is the focus.
+    """
     neighbours: dict[str, dict[str, None]] = defaultdict(dict)
     for a, b in _pairs(snapshot):
         if a in things and b in things:
             neighbours[a][b] = neighbours[b][a] = None
+    for a, b in _second_ways(snapshot):
+        if a in things and b in things:
+            neighbours[a][b] = None
+            if b == focus:
+                neighbours[b][a] = None
     return neighbours
 
 
 def _pairs(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """The ends of solid lines."""
     for binding in snapshot.bindings:
         target = "exchange" if binding.to_exchange else "queue"
         yield f"exchange:{binding.source}", f"{target}:{binding.destination}"
-    for exchange in snapshot.exchanges.values():
-        if exchange.options.alternate_exchange is not None:
-            yield f"exchange:{exchange.name}", f"exchange:{exchange.options.alternate_exchange}"
-    for queue in snapshot.queues.values():
-        if queue.options.dead_letter_exchange is not None:
-            yield f"queue:{queue.name}", f"exchange:{queue.options.dead_letter_exchange}"
     for (channel, tag), consumer in snapshot.consumers.items():
         yield f"queue:{consumer.queue}", f"consumer:{channel}:{tag}"
     for publisher in snapshot.publishers.values():
@@ -111,8 +114,18 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
             yield f"publisher:{publisher.name}", f"exchange:{name}"
 
 
+def _second_ways(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """The ends of dashed lines."""
+    for exchange in snapshot.exchanges.values():
+        if exchange.options.alternate_exchange is not None:
+            yield f"exchange:{exchange.name}", f"exchange:{exchange.options.alternate_exchange}"
+    for queue in snapshot.queues.values():
+        if queue.options.dead_letter_exchange is not None:
+            yield f"queue:{queue.name}", f"exchange:{queue.options.dead_letter_exchange}"
+
+
 def _near(focus: str, neighbours: Mapping[str, Mapping[str, None]], steps: int, most: int) -> set[str]:
-    """The nearest things, itself included."""
+    """The nearest things, itself included; whoever publishes or consumes joins nothing."""
     kept = {focus: None}
     edge = [focus]
     for _ in range(steps):
