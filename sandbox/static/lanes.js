@@ -107,13 +107,19 @@ export function consumer(node, scene) {
   const { x, y, width, height } = node;
   const parts = [
     words(node.label, x, y - HEAD, { size: NAME, bold: true }),
-    words(label(consumerStatus(view, scene.isNarrow), 40), x, y + height + 14, { role: "muted" }),
+    status(consumerStatus(view, scene.isNarrow), node, scene),
   ];
   if (view.no_ack) return [...parts, ...chute(node, view, scene)];
   parts.push(view.prefetch ? pill(x, y, width, height, view.active) : tray(node, view.active));
   parts.push(...sockets(node, state.heldBy(node.channel, node.name, 12), view.unacked, view.prefetch, scene));
   if (isFull(view)) parts.push(scene.sprites.at("gate", x - scene.geometry.measures.gate, y + height / 2));
   return parts;
+}
+
+/** What stands below a consumer or a hand. */
+function status(text, { x, y, height }, { isNarrow, geometry }) {
+  const fits = isNarrow ? fitted(text, NOTE, geometry.measures.longest_note) : label(text, 60);
+  return words(fits, x, y + height + 14, { role: "muted" });
 }
 
 const pill = (x, y, width, height, active) =>
@@ -165,10 +171,11 @@ export function hand(node, scene) {
   const held = scene.state.heldBy(node.channel, "", 12);
   const { x, y, width, height } = node;
   const queues = [...new Set(held.map((seat) => seat.queue))];
-  const note = queues.length === 1 ? `from ${label(queues[0])}` : `from ${queues.length} queues`;
+  const from = queues.length === 1 ? `from ${label(queues[0])}` : `from ${queues.length} queues`;
+  const note = held.length ? from : "nothing held";
   return [
     words(node.label, x, y - HEAD, { size: NAME, bold: true }),
-    words(held.length ? note : "nothing held", x, y + height + 14, { role: "muted" }),
+    status(scene.isNarrow ? `ch ${node.channel} · ${note}` : note, node, scene),
     scene.sprites.at("palm", x + 10, y + height / 2),
     pill(x + 24, y, width - 24, height, true),
     ...sockets(node, held, held.length, 0, scene),
@@ -193,6 +200,15 @@ let family = "";
 export function textWidth(text, size, bold = false) {
   canvas.font = `${bold ? "bold " : ""}${size}px ${family || "sans-serif"}`;
   return canvas.measureText(text).width;
+}
+
+/** A text cut in the middle until it fits. */
+function fitted(text, size, room) {
+  let cut = text;
+  for (let kept = text.length - 1; kept > 0 && textWidth(cut, size) > room; kept -= 1) {
+    cut = `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(text.length - Math.floor(kept / 2))}`;
+  }
+  return cut;
 }
 
 /** The font in which to measure: that of an element of the picture. */

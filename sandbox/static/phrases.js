@@ -32,18 +32,18 @@ export function queueCounts(queue, isNarrow) {
 export const isFull = (consumer) =>
   consumer.prefetch > 0 && consumer.unacked >= consumer.prefetch && !consumer.no_ack;
 
-/** How busy a consumer is, in few words. */
+/** How busy a consumer is, in few words; in a narrow picture on which channel, too. */
 export function consumerStatus(consumer, isNarrow = false) {
   const { prefetch, unacked } = consumer;
-  const parts = [];
+  const parts = consumer.active ? [] : ["stand-by"];
   if (consumer.no_ack) parts.push(`no ack · ${thousands(consumer.received)} received`);
   else if (!prefetch) parts.push(`no limit · ${thousands(unacked)} held`);
   else if (isFull(consumer)) parts.push(`full (${thousands(unacked)} of ${thousands(prefetch)})`);
-  else parts.push(unacked ? `${thousands(unacked)} of ${thousands(prefetch)}` : "idle");
+  else if (unacked) parts.push(`${thousands(unacked)} of ${thousands(prefetch)}`);
+  else if (consumer.active) parts.push("idle");
   if (consumer.exclusive) parts.push("exclusive");
-  if (!consumer.active) parts.push("stand-by");
   if (consumer.priority) parts.push(`priority ${consumer.priority}`);
-  return isNarrow ? parts[0] : parts.join(" · ");
+  return (isNarrow ? [`ch ${consumer.channel}`, ...parts] : parts).join(" · ");
 }
 
 export function publisherNotes(publisher) {
