@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.lab import Lab, Server
 from tests.browser.watch import Watch
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page, Playwright, Route
+
+expect.set_options(timeout=15_000)  # milliseconds; the usual 5 s are short when every core is busy
 
 STATIC = Path(__file__).parents[2] / "sandbox" / "static"
 SITE = "sandbox.test"  # a name that no server has
