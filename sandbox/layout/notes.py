@@ -207,11 +207,14 @@ def in_hand(channel: ChannelView, measures: Measures = WIDE) -> int:
 
 
 def consumer_status(consumer: ConsumerView, measures: Measures = WIDE) -> str:
-    """How busy a consumer is, in few words; in a narrow picture on which channel, too."""
+    """How busy a consumer is, in few words; in a narrow picture on which channel, too.
+
+    What its shape says already is left out there.
+    """
     if consumer.no_ack:
-        words = [f"no ack · {consumer.received:,} received"]
+        words = ["no ack", f"{consumer.received:,} received"][measures.narrow :]
     elif not consumer.prefetch:
-        words = [f"no limit · {consumer.unacked:,} held"]
+        words = ["no limit", f"{consumer.unacked:,} held"][measures.narrow :]
     elif consumer.is_full:
         words = [f"full ({consumer.unacked:,} of {consumer.prefetch:,})"]
     else:

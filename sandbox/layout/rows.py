@@ -6,7 +6,7 @@ Heights are in px from the top.
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from math import inf
 from statistics import median
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ BESIDE = 10  # between one part and a line that passes by
 PASSING = 5  # what a line that passes through a layer needs on either side
 PASSING_GAP = 4  # between two of those
 BELOW_PORTS = 16  # from the lowest line that ends on a part to one that runs back below it, under its label
+STEADY = 3  # how much more lines want to stay level that need not turn
 TOP_GAP = 12  # between the highest part and the lowest line that runs over all parts
 
 
@@ -124,7 +125,9 @@ class Rows:
                 wishes[slot] = median(self.return_exits(back, layer))
             heard = dict(zip(slots, heights, strict=False)) | {slot: wishes[slot] for slot in passing}
             slots = sorted(heard, key=lambda slot: heard[slot] or 0)
-            heights = settled([wishes[slot] for slot in slots], self._gaps(slots))
+            # They stay level, as do single lines, rather than parts whose lines have to turn anyway.
+            weights = [STEADY if slot in passing or self._is_single(slot, layer) else 1 for slot in slots]
+            heights = settled([wishes[slot] for slot in slots], self._gaps(slots), weights)
         self._place(slots, heights)
 
     def _place(self, slots: Sequence[Slot], heights: Sequence[float]) -> None:
@@ -165,6 +168,11 @@ class Rows:
         for target, height in self._arrivals(source, layer):
             ends[target].append(height)
         return median(map(median, ends.values())) if ends else None
+
+    def _is_single(self, slot: Slot, layer: int) -> bool:
+        """Whether the lines of this slot lead to one part only."""
+        source = self._parts[slot if isinstance(slot, str) else slot[0]]
+        return len({target for target, _ in self._arrivals(source, layer)}) == 1
 
     def exits(self, source: Part, layer: int) -> list[float]:
         """Where the lines of a source, coming from `layer`, arrive in the next one."""
@@ -218,10 +226,12 @@ def _incoming(graph: Graph, order: Order) -> dict[Slot, list[Line]]:
     return lines
 
 
-def settled(wishes: Sequence[float | None], gaps: Sequence[float]) -> list[float]:
+def settled(
+    wishes: Sequence[float | None], gaps: Sequence[float], weights: Sequence[int] | None = None
+) -> list[float]:
     """Heights in this order, `gaps` apart at least, whose distances to the wishes add up to the least.
 
-    Whoever has no wish stands right behind the one before.
+    Whoever has no wish stands right behind the one before; by its weight, a wish may count as several.
 
     >>> settled([10, 10, 100], [8, 8])
     [6.0, 14.0, 100]
@@ -229,8 +239,8 @@ def settled(wishes: Sequence[float | None], gaps: Sequence[float]) -> list[float
     offsets = [0.0, *accumulate(gaps)]
     # Blocks of those that stand at their least distance; each is as high as the median of its wishes.
     blocks: list[tuple[list[float], int]] = []
-    for wish, offset in zip(wishes, offsets, strict=False):
-        block: tuple[list[float], int] = ([], 1) if wish is None else ([wish - offset], 1)
+    for wish, offset, weight in zip(wishes, offsets, weights or repeat(1), strict=False):
+        block: tuple[list[float], int] = ([], 1) if wish is None else ([wish - offset] * weight, 1)
         while blocks and (not block[0] or not blocks[-1][0] or median(blocks[-1][0]) > median(block[0])):
             earlier = blocks.pop()
             block = sorted(earlier[0] + block[0]), earlier[1] + block[1]
