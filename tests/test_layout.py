@@ -241,7 +241,7 @@ def segments(edge: Edge) -> list[Box]:
 
 def key_box(edge: Edge) -> Box:
     assert edge.key_at is not None
-    return text_box(edge.key, edge.key_at, edge.anchor)
+    return text_box(edge.key, edge.key_at, edge.key_anchor)
 
 
 def text_box(text: str, place: Point, anchor: str) -> Box:
@@ -251,7 +251,7 @@ def text_box(text: str, place: Point, anchor: str) -> Box:
 
 def text_boxes(layout: Layout) -> list[Box]:
     """Where the layout itself puts words: keys, labels, and what is said at open ends."""
-    notes = [(edge.note, edge.note_at, edge.anchor) for edge in layout.edges if edge.note_at]
+    notes = [(edge.note, edge.note_at, edge.key_anchor) for edge in layout.edges if edge.note_at]
     return [*(key_box(edge) for edge in layout.edges if edge.key), *(text_box(*note) for note in notes)]
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 BAR_HEIGHT = 20
 WALL = 5  # px: the wall at the tail of a queue that holds only so much
-STAND_BY = (5, 3)  # px: the dashes of a consumer that waits for its turn
+STAND_BY = (5, 4)  # px: the dashes of a consumer that waits for its turn
 HEAD_BASELINE = 8  # px from a name to the lane or the sockets below it
 
 

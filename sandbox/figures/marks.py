@@ -95,10 +95,10 @@ def _words(edge: Edge) -> Iterator[Mark]:
     """A line's key, and what is said at its open end."""
     if edge.key_at is not None:
         role = "ink" if edge.kind == "binding" else "muted"
-        yield Words(edge.key, *edge.key_at, NOTE, role, edge.anchor)
+        yield Words(edge.key, *edge.key_at, NOTE, role, edge.key_anchor)
     if edge.note_at is not None:
         yield open_end(*edge.points[-1])
-        yield Words(edge.note, *edge.note_at, NOTE, "ink", edge.anchor)
+        yield Words(edge.note, *edge.note_at, NOTE, "ink", edge.key_anchor)
 
 
 def _line_width(edge: Edge, taken: list[int]) -> float:

@@ -83,9 +83,9 @@ class Edge:
     """A line from node `source` to node `target`, which publishes, binds or consumes (`kind`).
 
     `points` are its corners, to be rounded.  `bindings` are the places of what it stands for in the
-    snapshot's bindings.  The baseline of its `key` ends (`anchor`) at `key_at`.  A line between two exchanges
-    has an arrow in its middle, at `arrow_at`; any other binding has it at its end.  It runs `back` if it
-    closes a cycle of exchanges.
+    snapshot's bindings.  The baseline of its `key` ends (`key_anchor`) at `key_at`.  A line between two
+    exchanges has an arrow in its middle, at `arrow_at`; any other binding has it at its end.  It runs `back`
+    if it closes a cycle of exchanges.
 
     Two kinds are dashed, begin below their source, and have their key there: an exchange's `alternate`, and
     the way of `dead_letter`s.  If there is no such exchange, there is no target: the line ends in an open
@@ -99,7 +99,7 @@ class Edge:
     bindings: tuple[int, ...] = ()
     key: str = ""
     key_at: Point | None = None
-    anchor: str = "end"
+    key_anchor: str = "end"
     arrow_at: Point | None = None
     back: bool = False
     note: str = ""
