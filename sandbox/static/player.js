@@ -146,8 +146,10 @@ export class Player {
 
   /** A stretch of the past that was asked for. */
   show(update) {
-    this.past = new Window(update);
-    if (!this.following) this.seek(this.wanted);
+    const { start, last } = (this.past = new Window(update));
+    if (this.following) return;
+    // What is forgotten by now does not come, however often one asks for it.
+    this.seek(Math.max(start, Math.min(this.wanted, last)));
   }
 
   answer(update) {

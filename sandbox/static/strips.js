@@ -34,6 +34,7 @@ export class Strips extends Panel {
     this.root.append(this.tools, this.edge, html("div", { class: "sandbox-stack" }, this.picture, this.slider), this.tableRoot);
     this.makeTools();
     this.drag();
+    this.ends.push(player.on("frame", () => this.x && this.movePlayhead())); // under a pressed pointer too
     this.sizes = new ResizeObserver(() => this.later());
     this.sizes.observe(this.root);
     this.looker = player.attach();
