@@ -76,38 +76,47 @@ function lost(node, view, scene) {
   return [
     shape(straight([[x, bottom + 2], [x, bottom + 18]]), { line: "lost", width: 2, dash: [2, 3] }),
     scene.sprites.token(view.last_lost, x, bottom + 28, "lost"),
-    words(lostNote(view), x, bottom + 53, { anchor: "middle" }),
+    words(lostNote(view), node.aside ?? x, bottom + 53, { anchor: node.aside === null ? "middle" : "start" }),
   ];
 }
 
-/** What is folded away: a stack with how many. */
+/** Many things as one: a pile, of which the uppermost says how many they are. */
 export function fold(node) {
   const { x, y, width, height } = node;
+  const pile = (inset) => straight([[x + inset, y + height + inset], [x + width - inset, y + height + inset]]);
   return [
-    shape(box(x + 4, y - 4, width, height, 4), { fill: "page", line: "edge", width: 1 }),
-    shape(box(x, y, width, height, 4), { fill: "page", line: "ink" }),
+    shape(box(x, y, width, height, 4), { fill: "page", line: "muted", width: 1.3 }),
+    shape(pile(6) + pile(3), { line: "muted", width: 1.2 }),
     words(node.label, x + width / 2, y + height / 2 + 4, { anchor: "middle", bold: true }),
   ];
 }
 
-/** A line, with its key; its rate in flow view. */
+/** A line, with its key; its rate in flow view.  It is drawn from its end, so that dashes fall together. */
 export function edge(line, scene) {
-  const dashed = line.kind === "alternate" || line.kind === "dead_letter";
+  const isDashed = line.kind === "alternate" || line.kind === "dead_letter";
   const { rate, taken } = scene.traffic(line);
-  const width = rate ? 2 + Math.min(3, Math.floor(Math.log10(rate) + 1)) : line.kind === "binding" && !taken ? 1 : dashed ? 1.3 : 2;
-  const path = shape(rounded(line.points), { line: "edge", width, dash: dashed ? [4, 3] : null });
-  const parts = [path];
-  if (line.arrow_at) parts.push(scene.sprites.at(line.back ? "arrowhead_back" : "arrowhead", ...tip(line.arrow_at)));
-  else if (line.kind === "binding" || line.kind === "alternate" || line.kind === "dead_letter") {
-    const end = line.points.at(-1);
-    if (line.target) parts.push(scene.sprites.at("arrowhead", ...end));
-    else parts.push(scene.sprites.at("open_end", ...end));
-  }
+  const path = rounded([...line.points].reverse());
+  const parts = [shape(path, { line: "edge", width: lineWidth(line, rate, taken), dash: isDashed ? [5, 4] : null })];
+  const end = line.points.at(-1);
+  if (line.arrow_at) {
+    const [x, y] = line.arrow_at;
+    parts.push(scene.sprites.at(line.back ? "arrowhead_back" : "arrowhead", x + 3, y));
+  } else if (line.kind === "binding") parts.push(scene.sprites.at("arrowhead", ...end));
   if (line.key && line.key_at) {
-    const text = rate ? `${thousands(Math.round(rate))}/s` : line.key;
-    parts.push(words(text, ...line.key_at, { anchor: line.key_anchor ?? "end", bold: Boolean(rate), role: dashed ? "muted" : "ink" }));
+    const text = rate ? `${thousands(rate)}/s` : line.key;
+    const role = line.kind === "binding" ? "ink" : "muted";
+    parts.push(words(text, ...line.key_at, { anchor: line.key_anchor, bold: rate > 0, role }));
+  }
+  if (line.note_at) {
+    parts.push(scene.sprites.at("open_end", ...end));
+    parts.push(words(line.note, ...line.note_at, { anchor: line.key_anchor }));
   }
   return parts;
 }
 
-const tip = ([x, y]) => [x + 3, y];
+/** In flow view one of four steps of rate; else thinner if nothing has ever taken it. */
+function lineWidth(line, rate, taken) {
+  if (rate) return 2 + Math.min(3, Math.floor(Math.log10(rate)));
+  if (line.kind !== "binding") return 1.5;
+  return taken ? 2 : 1;
+}

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sandbox.layout import Layout, arrange
+from sandbox.layout import Layout, Neighbourhood, arrange, neighbourhood
 
 from . import wire
 
@@ -133,7 +133,7 @@ class Feed:
     def _flow(self, now: Snapshot) -> Json:
         self._replay, self._serial = None, now.serial
         near, layouts = self._stage.set(now)
-        update = {"kind": "flow", "state": wire.snapshot(near)}
+        update = {"kind": "flow", "state": wire.snapshot(near.snapshot)}
         return update | {"layouts": layouts} if layouts else update
 
     def _play(self, replay: Replay, last: int) -> tuple[list[Any], list[Any]]:
@@ -185,6 +185,7 @@ class Stage:
     """Lays out one picture after the other, so that what stays keeps its place."""
 
     def __init__(self) -> None:
+        #: Of many nodes, the one whose neighbourhood is drawn; it stays until it is gone, or another is chosen.
         self.focus: str | None = None
         self.narrow = False
         self.seen: set[tuple[str, str]] = set()
@@ -192,15 +193,18 @@ class Stage:
         self._narrow: Layout | None = None
         self._sent: tuple[Layout | None, Layout | None] = (None, None)
 
-    def set(self, snapshot: Snapshot) -> tuple[Snapshot, list[list[Any]]]:
+    def set(self, snapshot: Snapshot) -> tuple[Neighbourhood, list[list[Any]]]:
         """What of the snapshot is drawn, and its layout if it is a new one: [serial, wide, narrow]."""
-        near = snapshot
-        self._wide = arrange(near, self._wide)
-        self._narrow = arrange(near, self._narrow, narrow=True) if self.narrow else None
+        near = neighbourhood(snapshot, self.focus)
+        self.focus = near.focus or None
+        self._wide = arrange(near.snapshot, self._wide, folds=near.folds)
+        self._narrow = (
+            arrange(near.snapshot, self._narrow, narrow=True, folds=near.folds) if self.narrow else None
+        )
         if self._sent == (self._wide, self._narrow):
             return near, []
         self._sent = self._wide, self._narrow
-        bindings = list(near.bindings)
+        bindings = list(snapshot.bindings)
         narrow = None if self._narrow is None else wire.layout(self._narrow, bindings)
         return near, [[snapshot.serial, wire.layout(self._wide, bindings), narrow]]
 
