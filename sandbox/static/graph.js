@@ -50,7 +50,7 @@ export class Graph {
     this.ends = [];
   }
 
-  /** The width has changed: narrow or wide. */
+  /** The width has changed: narrow or wide.  What is drawn stays where it can, and with it the focus. */
   fit() {
     const width = this.root.clientWidth;
     if (!width) return;
@@ -60,7 +60,6 @@ export class Graph {
       this.isNarrow = narrow;
       this.looker.narrow(narrow);
     }
-    this.drawn.clear();
     this.draw();
   }
 
@@ -141,7 +140,6 @@ export class Graph {
         this.drawn.delete(key);
       }
     }
-    for (const child of [...layer.children]) if (![...this.drawn.values()].some(({ group }) => group === child)) child.remove();
   }
 
   /** What belongs to the selection stays, the rest is dimmed. */
@@ -185,7 +183,7 @@ function exists(node, state) {
     case "publisher":
       return state.publishers.has(node.name);
     case "exchange":
-      return state.exchanges.has(node.name);
+      return !node.name || state.exchanges.has(node.name); // the default one is there before it is used
     case "queue":
       return state.queues.has(node.name);
     case "consumer":

@@ -36,8 +36,9 @@ export const isFull = (consumer) =>
 export function consumerStatus(consumer, isNarrow = false) {
   const { prefetch, unacked } = consumer;
   const parts = consumer.active ? [] : ["stand-by"];
-  if (consumer.no_ack) parts.push(`no ack · ${thousands(consumer.received)} received`);
-  else if (!prefetch) parts.push(`no limit · ${thousands(unacked)} held`);
+  const shape = (words) => (isNarrow ? "" : `${words} · `); // what its shape says already
+  if (consumer.no_ack) parts.push(`${shape("no ack")}${thousands(consumer.received)} received`);
+  else if (!prefetch) parts.push(`${shape("no limit")}${thousands(unacked)} held`);
   else if (isFull(consumer)) parts.push(`full (${thousands(unacked)} of ${thousands(prefetch)})`);
   else if (unacked) parts.push(`${thousands(unacked)} of ${thousands(prefetch)}`);
   else if (consumer.active) parts.push("idle");
@@ -54,8 +55,12 @@ export function publisherNotes(publisher) {
   return notes;
 }
 
-export const lostNote = (exchange) =>
-  `${thousands(exchange.lost)} lost: ${exchange.name ? "no binding" : "no such queue"}`;
+/** What is said of the messages that found no queue; shorter where there is no room. */
+export function lostNote(exchange, isNarrow = false) {
+  const isShort = isNarrow && (exchange.lost > 99 || exchange.options.arguments["alternate-exchange"] !== undefined);
+  const why = exchange.name ? "no binding" : "no such queue";
+  return `${thousands(exchange.lost)} lost${isShort ? "" : `: ${why}`}`;
+}
 
 const place = (name) => shown(name) || "the default exchange";
 

@@ -1,7 +1,7 @@
 // Publishers, exchanges, what is folded away, and the lines between all of them.
 
 import { textWidth } from "./lanes.js";
-import { lostNote, publisherNotes, thousands } from "./phrases.js";
+import { label, lostNote, publisherNotes, thousands } from "./phrases.js";
 import { box, circle, rounded, shape, straight, words } from "./svg.js";
 
 const NAME = 12;
@@ -9,6 +9,9 @@ const NOTE = 11;
 const LINE = 15;
 const SLANT = 13;
 const PILL_HEIGHT = 28;
+
+/** It is there before it was ever used, as the place where dead letters may go. */
+const DEFAULT_EXCHANGE = { name: "", options: { type: "direct", internal: false, arguments: {} }, lost: 0 };
 const TYPE_WIDTHS = { direct: 10, fanout: 12, topic: 21, headers: 12 };
 
 /** A small circle, with what it sent below. */
@@ -19,17 +22,29 @@ export function publisher(node, scene) {
   const parts = [shape(circle(x, middle, node.width / 2), { fill: "page", line: "ink" })];
   if (node.label) parts.push(words(node.label, x, middle + 4, { anchor: "middle", bold: true }));
   else parts.push(scene.sprites.at("sender", x, middle));
-  const notes = [...(node.label ? [] : [node.note ?? node.name]), ...publisherNotes(view)];
+  const notes = [...(node.label ? [] : [label(node.name)]), ...publisherNotes(view)];
   notes.forEach((note, index) => {
     const role = index === 0 && !node.label ? "ink" : "muted";
-    parts.push(words(note, x, node.y + node.height + LINE * (index + 1), { role, anchor: "middle" }));
+    const baseline = node.y + node.height + LINE * (index + 1);
+    parts.push(words(note, x, baseline, { role, anchor: "middle" }));
+    const sign = SIGNS[note.split(" ").at(-1)];
+    if (index && sign) parts.push(scaled(scene.sprites, sign, x - textWidth(note, NOTE) / 2 - 10, baseline - 4));
   });
   return parts;
 }
 
+/** What stands before a publisher's counts: a sign, and how large. */
+const SIGNS = { confirmed: ["confirmed", 0.75], nacked: ["nacked", 0.75], returned: ["return_arrow", 1] };
+
+function scaled(sprites, [name, scale], x, y) {
+  const sign = sprites.at(name, x, y);
+  sign.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
+  return sign;
+}
+
 /** A flat hexagon, or for the default exchange a pill; what was lost falls below it. */
 export function exchange(node, scene) {
-  const view = scene.state.exchanges.get(node.name);
+  const view = scene.state.exchanges.get(node.name) ?? DEFAULT_EXCHANGE;
   const parts = node.height === PILL_HEIGHT ? pill(node, view, scene) : hexagon(node, view, scene);
   if (view.lost) parts.push(...lost(node, view, scene));
   return parts;
@@ -76,7 +91,7 @@ function lost(node, view, scene) {
   return [
     shape(straight([[x, bottom + 2], [x, bottom + 18]]), { line: "lost", width: 2, dash: [2, 3] }),
     scene.sprites.token(view.last_lost, x, bottom + 28, "lost"),
-    words(lostNote(view), node.aside ?? x, bottom + 53, { anchor: node.aside === null ? "middle" : "start" }),
+    words(lostNote(view, scene.isNarrow), node.aside ?? x, bottom + 53, { anchor: node.aside === null ? "middle" : "start" }),
   ];
 }
 

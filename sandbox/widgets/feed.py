@@ -185,7 +185,7 @@ class Stage:
     """Lays out one picture after the other, so that what stays keeps its place."""
 
     def __init__(self) -> None:
-        #: Of many nodes, the one whose neighbourhood is drawn; it stays until it is gone, or another is chosen.
+        #: Of many nodes, the one whose neighbourhood is drawn, until it is gone or another is chosen.
         self.focus: str | None = None
         self.narrow = False
         self.seen: set[tuple[str, str]] = set()
