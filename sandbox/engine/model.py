@@ -493,10 +493,14 @@ def _same_argument(arg: str, what: str, received: Mapping[str, Any], current: Ma
     if arg in received and arg in current:
         if freeze(received[arg]) == freeze(current[arg]):
             return
-        texts = f"received '{_shown(received[arg])}' but current is '{_shown(current[arg])}'"
+        texts = f"received {_quoted(received[arg])} but current is {_quoted(current[arg])}"
     else:
         texts = f"received {_described(arg, received)} but current is {_described(arg, current)}"
     raise PreconditionFailed(f"inequivalent arg '{arg}' for {what}: {texts}", _INEQUIVALENT)
+
+
+def _quoted(value: Any) -> str:
+    return "none" if value is None else f"'{_shown(value)}'"
 
 
 def _described(arg: str, arguments: Mapping[str, Any]) -> str:

@@ -130,6 +130,8 @@ def test_argument_of_the_wrong_kind(target: Target) -> None:
 
     what = "inequivalent arg 'x-message-ttl' for queue: received '-1' but current is '1000'"
     inequivalent(target, queue, what, message_ttl=-1)
+    what = "inequivalent arg 'x-message-ttl' for queue: received none but current is '1000'"
+    inequivalent(target, queue, what, message_ttl=None)
 
 
 @pytest.mark.statement("U-3")
