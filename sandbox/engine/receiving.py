@@ -9,7 +9,7 @@ from .errors import AccessRefused, NotAllowed, NotImplementedByAMQP, Preconditio
 from .guard import channel_verb, verb
 from .model import type_name
 from .replyto import REPLY_TO, open_reply_queue, refuse_reply_queue
-from .sessions import Consumer, Delivery, Settlement
+from .sessions import Cancelled, Consumer, Delivery, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +83,15 @@ class Receiving(Declaring):
             self._moves.hand(delivery)
             outbox.remove(delivery)
         return delivery
+
+    @channel_verb
+    def take_notice(self, channel: Channel, tag: str) -> bool:
+        """Whether the notice that this consumer is gone stood in the outbox; it is taken out."""
+        notice, outbox = Cancelled(channel, tag), channel.connection.outbox
+        if notice not in outbox:
+            return False
+        outbox.remove(notice)
+        return True
 
     @channel_verb
     def basic_qos(self, channel: Channel, prefetch_size: int, prefetch_count: int) -> None:

@@ -351,6 +351,7 @@ class Channel(base.StdChannel):
         ConsumerCancelled then.
         """
         tag = short(consumer_tag) or self._engine.new_consumer_tag()
+        self._end_former(tag)
         # Known before the broker may send something, for another thread may be draining this connection.
         before = self._subscriptions.get(tag)
         self._subscriptions[tag] = _Subscription(callback, on_cancel)
@@ -370,6 +371,17 @@ class Channel(base.StdChannel):
                 self._subscriptions[tag] = before
             raise
         return tag
+
+    def _end_former(self, tag: str) -> None:
+        """Whoever had this tag until the broker ended it, and has not heard of that yet, hears it now.
+
+        py-amqp hears of it while it waits for the answer to `basic.consume`.
+        """
+        if tag in self._subscriptions and tag not in self._session.consumers:
+            while self.deliver_next(tag):
+                pass
+            if self._engine.take_notice(self._session, tag):
+                self.cancelled(tag)
 
     @amqp_errors(spec.Basic.Cancel)
     def basic_cancel(self, consumer_tag: str, nowait: bool = False) -> str:  # noqa: ARG002

@@ -409,3 +409,21 @@ def test_queue_deleted_under_a_consumer(target: Target) -> None:
     more.expect("1")
     assert more.messages[0].delivery_tag == 2
     assert more.cancelled == []
+
+
+@pytest.mark.statement("Q-9", "Q-10")
+def test_tag_of_a_consumer_whose_queue_was_deleted(target: Target) -> None:
+    """Q-10: its tag is free; who had it gets what was sent before and is told, who takes it gets the rest."""
+    queue, other, channel = target.queue(), target.queue(), target.new_channel()
+    former = target.consume(queue, channel=channel, consumer_tag="mine")
+    target.fill(queue, "0")
+    target.channel.queue_delete(queue)
+    target.rest()
+
+    inbox = target.consume(other, channel=channel, consumer_tag="mine")
+    target.fill(other, "1")
+
+    inbox.expect("1")
+    assert inbox.cancelled == []
+    former.expect("0")
+    assert former.cancelled == ["mine"]
