@@ -251,7 +251,7 @@ def _queue_arguments(draw: Draw, timed: bool, reckless: bool) -> Args:
     if "x-dead-letter-exchange" in args and (draw(HALF) or not args["x-dead-letter-exchange"]):
         args["x-dead-letter-routing-key"] = draw(DEAD_LETTER_KEY)
     if reckless and draw(HALF):
-        name, value = draw(WRONG_NAME), draw(WRONG)
+        value, name = draw(WRONG), draw(WRONG_NAME)
         # Too much for a priority, 256 is a good time, but one that is neither short nor for ever.
         args[name] = EVER if value == 256 and name in ("x-message-ttl", "x-expires") else value
     return args
