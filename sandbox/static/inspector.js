@@ -16,15 +16,19 @@ export class Inspector extends Panel {
   }
 
   draw() {
-    const { player } = this;
+    const { player, keyField: typed } = this;
     const parts = player.shown ? this.parts(player.selection ?? "", player.shown) : [];
     const next = html("div", {}, ...parts);
-    if (this.content && this.content.isEqualNode(next)) return;
-    const typed = this.keyField;
-    const hadFocus = typed && document.activeElement === typed;
+    if (this.content?.isEqualNode(next)) {
+      this.keyField = typed;
+      return;
+    }
+    const caret = typed && document.activeElement === typed ? typed.selectionStart : null;
     this.content = next;
     this.root.replaceChildren(next);
-    if (hadFocus && this.keyField?.isConnected) this.keyField.focus();
+    if (caret === null || !this.keyField.isConnected) return;
+    this.keyField.focus();
+    this.keyField.setSelectionRange(caret, caret);
   }
 
   parts(selection, state) {
