@@ -1385,7 +1385,7 @@ def test_celery_runs_a_task() -> None:
         def add(x: int, y: int) -> int:
             return x + y
 
-        task: Any = app.task(name="add")(add)
+        task: Any = app.task(name="add", shared=False)(add)  # not a task of other tests
 
         with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=20):
             assert task.delay(2, 3).get(timeout=10) == 5
