@@ -9,6 +9,7 @@ import { Inspector } from "./inspector.js";
 import { LedgerLine } from "./ledger.js";
 import { Log } from "./log.js";
 import { ProgramText } from "./program.js";
+import { Presses } from "./presses.js";
 import { StatusLine } from "./status.js";
 import { Strips } from "./strips.js";
 import { PictureButtons } from "./picture.js";
@@ -26,7 +27,7 @@ const PARTS = {
   inspector: (root, player) => [new Inspector(root, player)],
   log: (root, player) => [new Log(root, player)],
   program: (root, player) => [new ProgramText(root, player)],
-  status: (root, player) => [new StatusLine(root, player)],
+  status: (root, player, scale, model) => [new StatusLine(root, player), new Presses(root, model)],
 };
 
 /**
@@ -34,13 +35,14 @@ const PARTS = {
  * @param {HTMLElement} element
  * @param {import("./player.js").Player} player
  * @param {string[]} names
+ * @param {any} model of the view
  * @returns {() => void} what ends them; may be called again
  */
-export function show(element, player, names, scale = 1) {
+export function show(element, player, names, scale = 1, model = null) {
   const root = html("div", { class: "sandbox-view" });
   root.style.setProperty("--sandbox-scale", String(scale));
   element.append(root);
-  const parts = names.flatMap((name) => PARTS[name](root, player, scale));
+  const parts = names.flatMap((name) => PARTS[name](root, player, scale, model));
   return () => {
     for (const part of parts.splice(0)) part.end();
     root.remove();

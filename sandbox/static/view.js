@@ -12,17 +12,28 @@ function playerOf(name) {
   return players.get(name).promise;
 }
 
+/** Python follows only for what somebody sees. */
+function tell(model, shown) {
+  try {
+    model.send({ shown });
+  } catch {
+    // there is no kernel any more
+  }
+}
+
 export default {
   async render({ model, el }) {
     let hide = null;
     let isOver = false;
+    tell(model, true);
     playerOf(model.get("player")).then(({ player, show }) => {
-      if (!isOver) hide = show(el, player, model.get("parts"), model.get("scale"));
+      if (!isOver) hide = show(el, player, model.get("parts"), model.get("scale"), model);
     });
     return () => {
+      if (isOver) return;
       isOver = true;
       hide?.();
-      hide = null;
+      tell(model, false);
     };
   },
 };

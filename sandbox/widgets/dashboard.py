@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from .view import with_picture
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .forms import Form
     from .player import Player
     from .view import View
 
@@ -32,6 +34,9 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._player = player
         self._scale = scale
         self._forms: list[Any] = []
+        self._status = self._view("status")
+        self._status.on_shown, self._status.on_press = self._follow, self._press
+        self._following = threading.RLock()  # the last to write has seen the last state
         regions = [self._region(name) for name in REGIONS if name in wanted]
         grid = ipywidgets.Box(regions)
         grid.add_class("sandbox-regions")
@@ -71,23 +76,38 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             "Log": self._view("log"),
             "Code": self._view("program"),
         }
+        self._status.forms = [form.ids for form in self._all_forms()]
         tabs = ipywidgets.Tab(list(pages.values()), titles=list(pages), selected_index=1)
-        return ipywidgets.VBox([self._view("status"), tabs])
+        return ipywidgets.VBox([self._status, tabs])
 
     def _submit(self, name: str, args: dict[str, Any]) -> Any:
         return self._player.run(name, args)
 
+    def _all_forms(self) -> list[Form]:
+        publish, consumers, build = self._forms
+        return [publish, consumers, *build.forms.values()]
+
+    def _press(self, button: str, values: dict[str, object]) -> None:
+        """A button was pressed in a page, on whichever thread; `values` is what its form said then."""
+        with self._following:
+            for form in self._all_forms():
+                form.press(button, values)
+
     def _follow(self) -> None:
-        """The forms offer what there is, and are off while nothing can be done."""
-        if not self._forms:
+        """The forms offer what there is, and are off while nothing can be done.
+
+        One whose cell has run again is seen nowhere, though the front end's library keeps it: it rests.
+        """
+        if not self._forms or self._status.places == 0:
             return
-        for form in self._forms:
-            form.enable(self._player.why_off)
-        self._forms[1].hold(self._player.commands.by_hand)
-        offered = self._player.names()
-        if offered is not None:
+        with self._following:
             for form in self._forms:
-                form.offer(*offered)
+                form.enable(self._player.why_off)
+            self._forms[1].hold(self._player.commands.by_hand)
+            offered = self._player.names()
+            if offered is not None:
+                for form in self._forms:
+                    form.offer(*offered)
 
     def _repr_mimebundle_(self, **wanted: Any) -> Any:
         return with_picture(super()._repr_mimebundle_(**wanted), self._player.picture)

@@ -7,10 +7,12 @@ where answers are shown.  Names come from outside; they stand only where a front
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 from ipywidgets import Layout
+from traitlets import TraitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,6 +68,25 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             if field.options != names:
                 field.options = names
 
+    @property
+    def ids(self) -> dict[str, list[Any]]:
+        """The ids of its fields, each with the trait that is its value in a page, and of its buttons."""
+        fields = [[field.model_id, _trait(field)] for field in self.fields.values()]
+        return {"fields": fields, "buttons": [button.model_id for button in self._pressed()]}
+
+    def press(self, pressed: str, values: Mapping[str, object]) -> None:
+        """The button of this id was pressed when the fields of these ids had these values."""
+        for field in self.fields.values():
+            if field.model_id in values:
+                with suppress(TraitError, IndexError):  # it comes from a browser and may be anything
+                    field.set_state({_trait(field): values[field.model_id]})
+        for button in self._pressed():
+            if button.model_id == pressed and not button.disabled:
+                button.click()
+
+    def _pressed(self) -> list[Any]:
+        return [button for button in self.buttons.values() if isinstance(button, ipywidgets.Button)]
+
     # ------------------------------------------------------------ for the forms
 
     def _rows(self, *rows: Iterable[Any]) -> None:
@@ -103,6 +124,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             description=label, button_style="primary" if first else "", layout=Layout(width="auto")
         )
         button.on_click(lambda _: press())
+        button.add_class(f"sandbox-press-{button.model_id}")
         self.buttons[label] = button
         return button
 
@@ -359,6 +381,11 @@ class BuildForms(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         exchanges, queues = tuple(exchanges), tuple(queues)
         for form in self.forms.values():
             form.offer(exchanges, queues)
+
+
+def _trait(field: Any) -> str:
+    """What a page knows of a field's value."""
+    return "index" if isinstance(field, ipywidgets.Dropdown) else "value"
 
 
 def _labelled(kind: Callable[..., Any], label: str, *, layout: Mapping[str, str], **options: Any) -> Any:

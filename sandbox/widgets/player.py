@@ -67,11 +67,11 @@ class Player(anywidget.AnyWidget):
         self._history: History | None = broker.history
         self._feed = Feed(broker.history, self._now)
         self.commands = Commands(broker)
-        #: Called after every command, when there are other names, and when the playhead goes into the past or
-        #: comes back.
+        #: Called after every command, when there are other names, and when nothing can be done any more, or
+        #: something again.
         self.listeners: list[Callable[[], object]] = []
         self.in_the_past = False
-        self._names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self._noticed: object = None
         self._wants: deque[Callable[[], Json | None]] = deque()
         self._unsubscribe: Callable[[], None] | None = None
         self._throttle = Throttle(self._flush, later=later)
@@ -139,8 +139,8 @@ class Player(anywidget.AnyWidget):
                 update = self._feed.update()
                 if update is not None:
                     self.send(self._with_facts(update))
-                    self._notice_names()
                 self._set_alarm()
+            self._notice()
             while self._wants:
                 answer = self._wants.popleft()()
                 if answer is not None:
@@ -150,10 +150,11 @@ class Player(anywidget.AnyWidget):
         except Exception:
             log.exception("a live view could not be brought up to date")
 
-    def _notice_names(self) -> None:
-        names = self.names()
-        if names != self._names:
-            self._names = names
+    def _notice(self) -> None:
+        """Tell the listeners if there are other names, or if less or more can be done, than before."""
+        facts = self.names(), self.why_off
+        if facts != self._noticed:
+            self._noticed = facts
             self._tell()
 
     def names(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
