@@ -214,9 +214,12 @@ class Copies:
         self._run(freed)
 
     def reject(self, deliveries: Iterable[Delivery], reason: str) -> None:
-        """The client does not want these copies, and nobody else of this queue shall have them (R-8)."""
+        """The client does not want these copies, and nobody else of this queue shall have them (R-8).
+
+        Of a queue with priorities the highest die first (D-12; rabbit_priority_queue:ackfold).
+        """
         freed: dict[Queue, None] = {}
-        for delivery in deliveries:
+        for delivery in sorted(deliveries, key=_by_priority):
             copy = delivery.copy
             if copy.queue.exists:
                 self._die(copy, delivery.place, "rejected", delivery.door("dropped"), reason)
@@ -315,6 +318,10 @@ class Copies:
                 if target.queue.exists:
                     self._enqueue(letter.message, exchange, target, letter.cause)
             self.letters.popleft()
+
+
+def _by_priority(delivery: Delivery) -> int:
+    return -delivery.copy.priority
 
 
 def _why_unroutable(message: Message) -> str:

@@ -249,6 +249,21 @@ def test_deaths_again(target: Target) -> None:
 
 
 @pytest.mark.statement("D-6")
+def test_many_deaths(target: Target) -> None:
+    """D-6: the latest stands first; before 4, each one more turns the order of the older ones round."""
+    dead = target.queue()
+    third = target.queue(max_length=0, **to(dead))
+    second = target.queue(max_length=0, **to(third))
+    first = target.queue(max_length=0, **to(second))
+
+    target.publish("x", "", first)
+
+    (message,) = target.expect(dead, "x")
+    older = [second, first] if target.since(4) else [first, second]
+    assert [queue for queue, _, _ in deaths(message)] == [third, *older]
+
+
+@pytest.mark.statement("D-6")
 def test_time_of_the_first_death(target: Target) -> None:
     """D-6: the time of an entry stays that of its first death."""
     queue = target.name("queue")
@@ -487,6 +502,23 @@ def test_nack_multiple(target: Target) -> None:
 
     target.sync(target.channel)
     target.expect(dead, "0", "1", "2")
+
+
+@pytest.mark.statement("D-12", "P-1")
+def test_nack_multiple_with_priorities(target: Target) -> None:
+    """D-12: of a queue with priorities, the higher ones first."""
+    dead = target.queue()
+    queue = target.queue(max_priority=2, **to(dead))
+    inbox = target.consume(queue)
+    for body, priority in (("low", 0), ("high", 2), ("middle", 1), ("high too", 2)):
+        target.publish(body, "", queue, priority=priority)
+        target.sync(target.channel)
+    inbox.expect("low", "high", "middle", "high too")
+
+    target.nack(inbox.channel, 4, multiple=True, requeue=False)
+
+    target.sync(inbox.channel)
+    target.expect(dead, "high", "high too", "middle", "low")
 
 
 @pytest.mark.statement("D-13")

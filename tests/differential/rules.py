@@ -7,6 +7,7 @@ RabbitMQ 4, which the sandbox copies; they hold for version 3 alone.
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ def _last_deaths(ours: Shown, _theirs: Shown) -> None:
     """D-7."""
     for what in ("exchange", "queue", "reason"):
         ours["headers"].pop(f"x-last-death-{what}", None)
+
+
+def _older_deaths(ours: Shown, theirs: Shown) -> None:
+    """D-6."""
+    for headers in (ours["headers"], theirs["headers"]):
+        if "x-death" in headers:
+            latest, *older = headers["x-death"]
+            headers["x-death"] = [latest, *sorted(older, key=itemgetter("queue", "reason"))]
 
 
 def _overtakes(scene: Scene) -> bool:
@@ -163,6 +172,7 @@ RULES = (
     Rule("EX-9", "an unknown exchange type closes the connection", 3, excludes=_unknown_type),
     Rule("EX-24", "the header 1 equals 1.0", 3, excludes=_floats),
     Rule("D-7", "no x-last-death-* headers", 3, masks=_last_deaths),
+    Rule("D-6", "each death turns the order of the older ones in x-death round", 3, masks=_older_deaths),
     Rule("D-10", "an old rejection lets a later cycle go on", 3, excludes=_old_rejection),
     Rule("D-14", "a client's x-death is counted on", 3, excludes=_client_deaths),
     Rule("D-15", "CC is taken away with a dead-letter routing key", 3, excludes=_cc),

@@ -746,7 +746,11 @@ class Reference:
     @verb
     def basic_nack(self, channel: Channel, tag: int, *, multiple: bool = False, requeue: bool = True) -> None:
         """R-2, R-8, D-12."""
-        self._settle(_meant(channel, tag, multiple=multiple), self._put_back if requeue else self._reject)
+        meant = _meant(channel, tag, multiple=multiple)
+        if requeue:
+            self._settle(meant, self._put_back)
+        else:
+            self._settle(sorted(meant, key=lambda held: -held.copy.priority), self._reject)
 
     @verb
     def basic_recover(self, channel: Channel) -> None:
