@@ -204,9 +204,11 @@ export function textWidth(text, size, bold = false) {
 
 /** A text cut in the middle until it fits. */
 function fitted(text, size, room) {
+  const characters = [...text];
   let cut = text;
-  for (let kept = text.length - 1; kept > 0 && textWidth(cut, size) > room; kept -= 1) {
-    cut = `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(text.length - Math.floor(kept / 2))}`;
+  for (let kept = characters.length - 1; kept > 0 && textWidth(cut, size) > room; kept -= 1) {
+    const end = characters.slice(characters.length - Math.floor(kept / 2));
+    cut = [...characters.slice(0, Math.ceil(kept / 2)), "…", ...end].join("");
   }
   return cut;
 }

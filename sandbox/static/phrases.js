@@ -12,17 +12,22 @@ const LONGEST = 24;
 
 /** A name in which every character can be seen and none has an effect, cut in the middle. */
 export function label(name, longest = LONGEST) {
-  const text = shown(name);
+  const characters = [...shown(name)]; // some have two halves, which mean nothing alone
   const half = Math.floor(longest / 2);
-  return text.length <= longest ? text : `${text.slice(0, half)}…${text.slice(1 - half)}`;
+  if (characters.length > longest) characters.splice(half, characters.length - 2 * half + 1, "…");
+  return characters.join("");
 }
 
+/** As texts.py writes it. */
 export function shown(name) {
   return String(name).replace(/[\p{C}\p{Zl}\p{Zp}]|[^\S ]/gu, (char) => {
     const code = char.codePointAt(0);
-    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+    const [letter, digits] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
+    return SHORT[char] ?? `\\${letter}${code.toString(16).padStart(digits, "0")}`;
   });
 }
+
+const SHORT = { "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
 export function queueCounts(queue, isNarrow) {
   const { ready, unacked } = queue;
