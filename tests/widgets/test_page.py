@@ -125,16 +125,17 @@ def test_an_expired_message_dies_along_the_return_track(front: Open, still: Brok
     still.publish("a", routing_key="work")
     page = front(still)
     page.show(*PARTS)
-    lane = page.root.locator('[data-node="queue:work"] > path').first.bounding_box()
-    assert lane is not None
+    lane = page.root.locator('[data-node="queue:work"] > path').first
+    bottom = lane.evaluate("path => path.getBBox().y + path.getBBox().height")
 
     still.advance(5)
     page.play(HOP // 2)
     (token,) = page.flying
     assert (token.sign, token.number) == ("diamond_alive", "1")
-    assert token.y > lane["height"] + page.root.locator('[data-node="queue:work"] > path').first.evaluate(
-        "path => path.getBBox().y"
-    ), "it travels below its row"
+    assert token.y > bottom, "it travels below its row"
+    page.play(HOP // 4)
+    (later,) = page.flying
+    assert later.x < token.x - 20, "to the left, where its exchange is"
     page.settle()
     assert page.signs("queue:dead") == ["diamond_alive 1", "deaths 1"]
     assert page.ledger[1] == "2 copies = 1 ready + 1 dead-lettered"

@@ -116,7 +116,7 @@ def test_too_much_at_once_is_shown_as_numbers(front: Open, still: Broker) -> Non
 
 
 def test_a_thousand_messages_a_second(front: Open, still: Broker) -> None:
-    """Within two seconds the flow view is there; afterwards the numbers are the broker's, and tokens are back."""
+    """Within two seconds there is the flow view; after it the broker's own numbers, and tokens again."""
     still.queue("work")
     page = front(still)
     page.show("graph", "ledger", "depth")
