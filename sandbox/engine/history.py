@@ -64,6 +64,7 @@ class History:
         self._log: tuple[Replay, list[Row]] = (Replay(), [])
         self._bytes = 0
         self._now = Replay()
+        self._middle: Replay | None = None  # where `trim` will cut, if `_now` has come by there
         self._snapshot: Snapshot | None = None
         self._observers: list[Callable[[], object]] = []
         self._told = 0
@@ -175,12 +176,16 @@ class History:
         base, rows = self._log
         if self._now.serial < base.serial:
             self._now = base.copy()
+        middle = base.serial + self.most_events // 2
+        if self._now.serial < middle <= self.last:
+            self._now.apply(_between(base, rows, self._now.serial, middle))
+            self._middle = self._now.copy()
         self._now.apply(_between(base, rows, self._now.serial))
         return self._now
 
     def mend(self) -> Replay:
         """The same, made anew: an interrupt may have cut it off within an event."""
-        self._now = self._log[0].copy()
+        self._now, self._middle = self._log[0].copy(), None
         return self.replay()
 
     def trim(self) -> None:
@@ -189,8 +194,10 @@ class History:
         if len(rows) <= self.most_events and self._bytes + ROW_BYTES * len(rows) <= self.most_bytes:
             return
         half = (len(rows) + 1) // 2
-        later = base.copy()
-        later.apply(rows[:half])
+        later, self._middle = self._middle, None
+        if later is None or not base.serial <= later.serial <= base.serial + half:
+            later = base.copy()
+        later.apply(rows[later.serial - base.serial : half])
         self._log = later, rows[half:]
         self._bytes //= 2
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .depth import Depths, Point
+from .depth import Depths
 from .ledger import Ledger
 from .model import PREDECLARED, Binding, ExchangeOptions
 from .snapshot import (
@@ -168,7 +168,7 @@ class Replay:
 
     def _move_copy(self, row: Row) -> None:
         """A copy was born, was taken, came back, or left through a door."""
-        time, kind, _, _, source, target, position = row[:7]
+        time, kind, _, _, source, target, position, _, _, what = row
         if source.kind == "exchange":
             queue = self._birth(row)
         else:
@@ -176,38 +176,40 @@ class Replay:
             if kind == "handed":
                 queue.hand(position)
                 return
-            if target.kind == "unacked":
-                queue.holders[position] = target.channel, target.consumer, row[9], kind == "fetched"
-            elif target.kind == "ready":
+            place = target.kind
+            if place == "unacked":
+                queue.holders[position] = target.channel, target.consumer, what, kind == "fetched"
+            elif place == "ready":
                 queue.put_back(position)
             else:
                 queue.remove(position)
-                self._doors[target.kind] += 1
+                self._doors[place] += 1
                 if kind == "dead_lettered":
-                    self._letters[self.serial + 1] = row[9]
+                    self._letters[self.serial + 1] = what
             if target.consumer and kind in ("delivered", "sent"):
                 self.consumers[target.channel, target.consumer].received += 1
         queue.changed = True
         unacked = len(queue.holders)
-        self.depths.add(queue.name, Point(self.serial + 1, time, len(queue.copies) - unacked, unacked))
+        self.depths.add(queue.name, (self.serial + 1, time, len(queue.copies) - unacked, unacked))
 
     def _birth(self, row: Row) -> _Queue:
-        self._doors["copies"] += 1
-        if self.on_its_way == row[2]:
-            self._doors["routed"] += 1
+        time, kind, message, copy, _, target, position, cause, _, arrival = row
+        doors = self._doors
+        doors["copies"] += 1
+        if self.on_its_way == message:
+            doors["routed"] += 1
             self.on_its_way = 0
-        arrival = row[9]
         bindings = self.bindings
         for binding in arrival.bindings:
             bindings[binding] = bindings.get(binding, 0) + 1
-        queue = self.queues[row[5].name]
-        header = self._letters.get(row[7]) if row[7] else self._header
-        if row[1] == "refused":
-            self._doors["refused"] += 1
+        queue = self.queues[target.name]
+        header = self._letters.get(cause) if cause else self._header
+        if kind == "refused":
+            doors["refused"] += 1
             if queue.options.overflow == "reject-publish-dlx":
                 self._letters[self.serial + 1] = header
         else:
-            queue.copies[row[6]] = row[3], row[2], row[0], arrival, header
+            queue.copies[position] = copy, message, time, arrival, header
         return queue
 
     # ------------------------------------------------------------ topology
@@ -220,7 +222,7 @@ class Replay:
 
     def _queue_declared(self, place: Place, options: Any) -> None:
         self.queues[place.name] = _Queue(place.name, options)
-        self.depths.add(place.name, Point(self.serial + 1, self.time, 0, 0))
+        self.depths.add(place.name, (self.serial + 1, self.time, 0, 0))
 
     def _deleting(self, place: Place, _what: Any) -> None:
         self.deleting.add(place.name)

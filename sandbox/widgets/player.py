@@ -225,7 +225,6 @@ class Player(anywidget.AnyWidget):
                 self._wants.append(lambda: self._stretch(-1))
             case {"past": bool(is_past)}:
                 self.in_the_past = is_past
-                self._tell()
         self._throttle.now()
 
     def run(self, name: object, args: object, number: object = None) -> Answer:

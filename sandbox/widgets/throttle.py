@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -37,28 +39,36 @@ class Throttle:
     """Calls `flush` soon after it was asked to, `RATE` times a second at most.
 
     To ask costs next to nothing and may be done on any thread.  `flush` is never called twice at once; what
-    was asked for while it runs is done after it.
+    is asked for while it runs is done by a later one.
     """
 
     def __init__(self, flush: Callable[[], object], *, later: Callable[..., Timer] = later) -> None:
         self._flush = flush
         self._later = later
         self._timer: Timer | None = None
-        self._asked = False
+        self._due = -math.inf  # when it was to ring
+        self._again = False
         self._closed = False
         self._arming = threading.RLock()  # asked by a finalizer, this thread may hold it already
         self._flushing = threading.Lock()
 
     def __call__(self) -> None:
         """Flush soon."""
-        self._asked = True
         if not self._is_armed:
             with self._arming:
                 self._arm()
 
     def _arm(self) -> None:
         if not self._is_armed and not self._closed:
-            self._timer = self._later(1 / RATE, self._ring)
+            self._timer = self._later(self._pause(), self._ring)
+
+    def _pause(self) -> float:
+        """Until the next flush; on a busy machine what the last one came late is made up for."""
+        now = time.monotonic()
+        late = now - self._due
+        pause = 1 / RATE - (min(late, 0.5 / RATE) if 0 < late < 1 / RATE else 0)
+        self._due = now + pause
+        return pause
 
     @property
     def _is_armed(self) -> bool:
@@ -70,12 +80,12 @@ class Throttle:
 
     def now(self) -> None:
         """Flush at once, or, if another thread does so just now, let it do so again."""
-        self._asked = True
-        while self._asked and not self._closed:
+        self._again = True
+        while self._again and not self._closed:
             if not self._flushing.acquire(blocking=False):
                 return
             try:
-                self._asked = False
+                self._again = False
                 self._flush()
             finally:
                 self._flushing.release()

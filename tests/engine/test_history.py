@@ -799,3 +799,22 @@ Life.TestCase.settings = ForgetfulLife.TestCase.settings = settings(
 )
 TestLife = Life.TestCase
 TestForgetfulLife = ForgetfulLife.TestCase
+
+
+def test_forgetting_while_somebody_looks(bench: Bench) -> None:
+    """Whoever looks at the state in between changes nothing of what is kept of the forgotten events."""
+    bench.queue("q", ttl=40)
+    looked, other = bench.engine.history, Bench()
+    looked.most_events = other.engine.history.most_events = 50
+    other.queue("q", ttl=40)
+
+    for number in range(400):
+        bench.publish(f"{number}", key="q")
+        other.publish(f"{number}", key="q")
+        if number % 7 == 0:
+            bench.engine.snapshot()
+
+    assert looked.first == other.engine.history.first > 1
+    for serial in range(looked.first - 1, looked.last + 1):
+        assert looked.at(serial) == other.engine.history.at(serial)
+    assert bench.engine.snapshot() == other.engine.snapshot()

@@ -322,13 +322,14 @@ def test_commands_may_come_on_any_thread_while_others_publish(broker: sandbox.Br
     assert serials == list(range(serials[0], broker.history.last + 1))
 
 
-def test_the_forms_hear_when_the_picture_shows_the_past(broker: sandbox.Broker, page: Page) -> None:
+def test_the_forms_hear_when_nothing_can_be_done(broker: sandbox.Broker, page: Page) -> None:
     heard: list[str | None] = []
+    page.update()
     page.player.listeners.append(lambda: heard.append(page.player.why_off))
     page.say(past=True)
     page.say(past=False)
     broker.close()
-    page.player._tell()
+    page.update()
 
     assert heard == [
         "You look at the past: go back to live to do something.",
