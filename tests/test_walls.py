@@ -48,6 +48,7 @@ WALLS: dict[str, tuple[str, ...]] = {
         "engine.clock",
         "widgets.*",
         "layout",
+        "layout.neighbourhood",
         "figures",
         "figures.palette",
         "figures.sprites",

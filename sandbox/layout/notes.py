@@ -187,16 +187,16 @@ def reasons_of(queue: QueueView, earlier: str = "") -> str:
 
 
 def sockets_of(consumer: ConsumerView, measures: Measures = WIDE) -> int:
-    """How many sockets a consumer shows; a tray without limit has three, and as many more as it holds."""
+    """How many sockets a consumer shows: its prefetch, three if it has none, and as many as it holds."""
     if consumer.no_ack:
         return 2
-    wanted = consumer.prefetch or max(3, consumer.unacked)
+    wanted = max(consumer.prefetch or 3, consumer.unacked)
     return wanted if wanted <= measures.sockets else measures.at_the_head
 
 
 def rest_of(consumer: ConsumerView, measures: Measures = WIDE) -> int:
     """How many sockets, or held copies, are folded into a bar behind the first ones."""
-    wanted = 0 if consumer.no_ack else consumer.prefetch or consumer.unacked
+    wanted = 0 if consumer.no_ack else max(consumer.prefetch, consumer.unacked)
     return wanted - measures.at_the_head if wanted > measures.sockets else 0
 
 

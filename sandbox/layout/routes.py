@@ -117,7 +117,7 @@ class Routes:
         """Lay the tracks of the gap behind a layer; returns where the next layer begins."""
         bundles = list(self._bundles(graph, layer))
         if not bundles:
-            return x
+            return x if is_first else x + self._measures.run
         start = x if is_first else x + self._measures.stub
         track = tracks(bundles)
         for _ in range(ROUNDS):

@@ -86,6 +86,11 @@ def exchanges(broker: Broker) -> None:
     broker.publish("d", exchange="alone")
 
 
+def unbound(broker: Broker) -> None:
+    broker.exchange("alone")
+    broker.queue("plain")
+
+
 # ---------------------------------------------------------------- dead letters
 
 
@@ -239,6 +244,7 @@ CASES = {
             "queue:orphans": ("token_alive 2",),
         },
     ),
+    "unbound": Case(unbound, {"exchange:alone": ("type_direct",), "queue:plain": ("0 ",)}),
     "dead letters": Case(
         dead_letters,
         {

@@ -47,6 +47,9 @@ OUTLINES = (
     ":is(.sandbox-again, .sandbox-return_arrow) > path:nth-child(2)"
 )
 
+#: px between a bracket and its channel's consumer, in a narrow picture.
+ROOM = 3
+
 #: The least difference of two marks without colours; a digit on a badge makes more, the same mark 0.
 DIFFERENT = 0.003
 
@@ -82,6 +85,21 @@ def gallery(module_page: Page) -> Iterator[Callable[[int, bool], Gallery]]:
             front.broker.close()
 
 
+def crowded(front: FrontEnd, *, narrow: bool) -> list[tuple[str, str]]:
+    """The things of one row that stand too close to each other."""
+    things = front.ask("(player, narrow) => player.geometry(narrow).layout.nodes", narrow)
+    return [
+        (one["id"], other["id"])
+        for one, other in combinations(things, 2)
+        if -ROOM < _apart(one, other, "x", "width") < ROOM and _apart(one, other, "y", "height") < 0
+    ]
+
+
+def _apart(one: dict[str, Any], other: dict[str, Any], start: str, size: str) -> float:
+    """How much room there is between two things in one direction; less than nothing if they overlap."""
+    return float(max(one[start] - other[start] - other[size], other[start] - one[start] - one[size]))
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [500, 1100])
 def test_every_state_can_be_read(gallery: Callable[[int, bool], Gallery], width: int, dark: bool) -> None:
@@ -98,6 +116,7 @@ def test_every_state_can_be_read(gallery: Callable[[int, bool], Gallery], width:
                 lacking.append(f"{name}: {node} should have {marks}, has {parts}")
 
     assert lacking == []
+    assert [pair for front in shown.fronts.values() for pair in crowded(front, narrow=width < 640)] == []
     assert looks.problems(shown.root) == []
     assert looks.faint_marks(shown.root, OUTLINES) == []
 
