@@ -91,7 +91,7 @@ def crowded(front: FrontEnd, *, narrow: bool) -> list[tuple[str, str]]:
     return [
         (one["id"], other["id"])
         for one, other in combinations(things, 2)
-        if -ROOM < _apart(one, other, "x", "width") < ROOM and _apart(one, other, "y", "height") < 0
+        if _apart(one, other, "x", "width") < ROOM and _apart(one, other, "y", "height") < 0
     ]
 
 
