@@ -37,6 +37,8 @@ export class Log extends Panel {
     this.list.replaceChildren(...(rows.length < MOST ? first : []), ...rows.map((row) => this.line(row)));
     if (!player.window) this.list.append(html("li", { class: "sandbox-muted" }, "flow view: the log goes on when it is calm"));
     if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    const here = player.following ? null : this.list.querySelector("[aria-current]");
+    if (here) this.reveal(here);
   }
 
   matching(events) {
@@ -51,6 +53,12 @@ export class Log extends Panel {
       found.push(row);
     }
     return found.reverse();
+  }
+
+  /** Scroll the list, and never the page, until a line of it is seen. */
+  reveal(line) {
+    const [frame, box] = [this.list, line].map((element) => element.getBoundingClientRect());
+    this.list.scrollTop += Math.min(0, box.top - frame.top) + Math.max(0, box.bottom - frame.bottom);
   }
 
   line(row) {

@@ -151,7 +151,7 @@ export class Strips extends Panel {
       svg("path", { d: this.between(points, (point) => y(point[2]), (point) => y(point[2] + point[3])), fill: `url(#${this.hatch})` }),
       shape(this.steps(points, (point) => y(point[2] + point[3])), { line: "ink", width: 1.1 }),
       shape(straight([[LEFT, base], [right, base]]), { line: "edge", width: 0.8 }),
-      words(label(name), LEFT, base - AREA - 6, { size: 12, bold: true }),
+      words(label(name), LEFT + 4, base - AREA - 6, { size: 12, bold: true }),
       words(`${thousands(last[2])} ready + ${thousands(last[3])} unacked`, right - 6, base - AREA - 6, { role: "muted", anchor: "end" }),
       words("0", LEFT - 6, base + 2, { role: "muted", anchor: "end" }),
       words(thousands(peak), LEFT - 6, base - AREA + 6, { role: "muted", anchor: "end" }),
