@@ -329,6 +329,59 @@ def test_slow_motion(front: Open, shop: Broker) -> None:
     assert page.ledger[0].endswith("+ 1 on its way")
 
 
+def test_the_clock_is_moved_by_its_bar_alone(front: Open, still: Broker) -> None:
+    """A step says what comes and when; play goes on until it is stopped; each is a line of the program."""
+    still.queue("work", message_ttl=30)
+    still.publish("a", routing_key="work")
+    page = front(still)
+    page.show(*PARTS)
+    bar = page.root.get_by_role("toolbar", name="Clock")
+    bar.get_by_role("button", name="+10 s").click()
+    page.play()
+    assert (page.clock, still.now) == ("10.0 s", 10)
+    bar.get_by_label("seconds to advance").fill("2.5")
+    bar.get_by_role("button", name="Advance", exact=True).click()
+    page.play()
+    assert (page.clock, still.now) == ("12.5 s", 12.5)
+    ring = page.root.locator('[data-node="queue:work"] .sandbox-ring')
+    assert ring.count() == 1
+
+    tenfold = bar.get_by_role("button", name="Play at 10 times")
+    tenfold.click()
+    page.play()
+    expect(tenfold).to_have_attribute("aria-pressed", "true")
+    page.play(250)
+    page.play(250)
+    assert 12.5 < still.now < 30
+    tenfold.click()
+    page.play(500)
+    now = still.now
+    page.play(2000)
+    assert still.now == now
+
+    bar.get_by_role("button", name="Step: message 1 expires in work, 30.0 s").click()
+    page.settle()
+    assert (page.clock, page.ledger[1]) == ("30.0 s", "1 copy = 1 expired")
+    expect(bar.get_by_role("button", name="Step: nothing is due")).to_be_disabled()
+    assert "broker.step()" in str(page.player.commands.program)
+
+
+def test_real_time_has_no_buttons(front: Open, broker: Broker) -> None:
+    """Only the time, and how to get a clock that is moved by hand; rings drain while one looks."""
+    broker.queue("work", message_ttl=60)
+    broker.publish("a", routing_key="work")
+    page = front(broker)
+    page.show(*PARTS)
+    bar = page.root.get_by_role("toolbar", name="Clock")
+    expect(bar.get_by_role("button")).to_have_count(0)
+    expect(bar).to_contain_text("sandbox.Broker(clock=sandbox.ManualClock())")
+    ring = page.root.locator('[data-node="queue:work"] .sandbox-ring')
+    before = ring.get_attribute("d")
+    page.page.clock.run_for(20_000)  # without a word from Python
+    assert ring.get_attribute("d") != before
+    assert float(page.clock.removesuffix(" s")) >= 20
+
+
 @pytest.mark.parametrize("width", [420, 1100])
 def test_the_same_as_rows(front: Open, shop: Broker, width: int) -> None:
     """Below 500 px by itself, else by a button: the same names and counts, to be selected as well."""

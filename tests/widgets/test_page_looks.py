@@ -47,6 +47,11 @@ OUTLINES = (
     ":is(.sandbox-again, .sandbox-return_arrow) > path:nth-child(2)"
 )
 
+#: One node of each kind.
+EACH_KIND = """
+player => [...new Map(player.geometry().layout.nodes.map(({kind, id}) => [kind, id])).values()]
+"""
+
 #: px between a bracket and its channel's consumer, in a narrow picture.
 ROOM = 3
 
@@ -133,3 +138,29 @@ def test_marks_differ_without_colours(gallery: Callable[[int, bool], Gallery]) -
         for one, other in combinations(signatures, 2)
     }
     assert {pair: found for pair, found in differences.items() if found < DIFFERENT} == {}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [500, 1100])
+def test_all_regions_can_be_read(module_page: Page, width: int, dark: bool) -> None:
+    """What stands around the picture, live and in the past; the inspector of each kind of thing."""
+    module_page.set_viewport_size({"width": width, "height": 900})
+    prepare(module_page, dark=dark)
+    made, kept = broker(CASES["dead letters"])
+    front = FrontEnd(module_page, made)
+    root = front.show("clock", "graph", "ledger", "band", "depth", "log", "program", "status")
+    front.ask("player => void player.command('publish', {body: 'hello', routing_key: 'work'})")
+    front.ask("player => void player.command('get', {queue: 'nowhere'})")
+    front.settle()
+    assert looks.problems(root) == []
+    front.ask("player => player.seek(player.last - 8)")
+    root.get_by_role("button", name="table", exact=True).click()
+    front.play()
+    assert looks.problems(root) == []
+    front.hide(root)
+    inspector = front.show("inspector")
+    for selected in [*front.ask(EACH_KIND), "message:1"]:
+        front.ask("(player, selected) => player.select(selected)", selected)
+        front.play()
+        assert looks.problems(inspector) == [], selected
+    del kept

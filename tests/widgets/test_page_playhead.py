@@ -77,6 +77,24 @@ def test_the_log_leads_to_each_event(front: Open, still: Broker) -> None:
     assert page.ledger[0] == "2 published = 1 routed + 1 on its way"
 
 
+def test_the_log_shows_where_the_playhead_is(front: Open, still: Broker) -> None:
+    """Of a long log the line that one looks at is seen, and the page itself does not move."""
+    still.queue("work")
+    for number in range(40):
+        still.publish(number, routing_key="work")
+    page = front(still)
+    page.show("log", "depth")
+    here, log = page.root.locator(".sandbox-log [aria-current]"), page.root.locator(".sandbox-log ol")
+    for serial in (3, 50, 30, 4):
+        page.ask("(player, serial) => player.seek(serial)", serial)
+        page.play()
+        line, frame = here.bounding_box(), log.bounding_box()
+        assert line is not None
+        assert frame is not None
+        assert frame["y"] - 1 <= line["y"] <= frame["y"] + frame["height"] - line["height"] + 1
+    assert page.page.evaluate("scrollY") == 0
+
+
 def test_python_is_told_of_the_past_once_and_of_the_present(front: Open, still: Broker) -> None:
     """Forms are off as long as one looks back."""
     page = front(lesson(still))
