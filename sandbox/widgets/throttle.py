@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: How often a second a view is brought up to date at most.
 RATE = 12
 
+#: In seconds, how late flushes may come so that it is made up for.
+LATEST = 1
+
 
 class Timer(Protocol):
     """Something that will call once, later, unless it is cancelled."""
@@ -63,12 +66,13 @@ class Throttle:
             self._timer = self._later(self._pause(), self._ring)
 
     def _pause(self) -> float:
-        """Until the next flush; on a busy machine what the last one came late is made up for."""
+        """Until the next flush; what the last ones came late, as on a busy machine, is made up for."""
         now = time.monotonic()
-        late = now - self._due
-        pause = 1 / RATE - (min(late, 0.5 / RATE) if 0 < late < 1 / RATE else 0)
-        self._due = now + pause
-        return pause
+        if now > self._due + LATEST:  # nothing was asked for in between
+            self._due = now + 1 / RATE
+            return 1 / RATE
+        self._due += 1 / RATE
+        return max(self._due - now, 0.5 / RATE)
 
     @property
     def _is_armed(self) -> bool:
