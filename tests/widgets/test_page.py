@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
+from amqp.exceptions import MessageNacked
 from playwright.sync_api import expect
 
 from tests.widgets.page import FRAME, HOP, FrontEnd, Token
@@ -214,3 +216,39 @@ def test_what_nobody_wants_is_lost_or_returned(front: Open, still: Broker) -> No
     assert publisher is not None
     assert publisher.words[-2:] == ["2 sent", "1 returned"]
     assert page.ledger == ["2 published = 1 returned + 1 lost", "0 copies = 0"]
+
+
+def test_an_answer_flashes_at_its_publisher(front: Open, still: Broker) -> None:
+    """A tick for a confirm, a bar for a nack; then the counts."""
+    still.queue("work", max_length=1, overflow="reject-publish")
+    channel = still.connection(name="form").channel()
+    page = front(still)
+    page.show(*PARTS)
+    for sign, refused in (("confirmed", False), ("nacked", True)):
+        with pytest.raises(MessageNacked) if refused else nullcontext():
+            channel.basic_publish_confirm(channel.prepare_message("m"), routing_key="work")
+        page.play(2 * HOP + 2 * FRAME)
+        expect(page.root.locator(f"[data-flash] .sandbox-{sign}")).to_have_count(1)
+        page.play(700)
+        expect(page.root.locator("[data-flash]")).to_have_count(0)
+    publisher = page.node("publisher:form")
+    assert publisher is not None
+    assert publisher.words == ["form", "2 sent", "1 confirmed", "1 nacked"]
+
+
+def test_only_what_matters_is_drawn_and_what_was_taken_is_thicker(front: Open, still: Broker) -> None:
+    """RabbitMQ's own exchanges are not there before they are used; a line that nothing took is thin."""
+    page = front(shop(still))
+    page.show("graph")
+    still.publish("a", "orders", "us.new")
+    page.settle()
+    assert set(page.nodes) == {"publisher:you", "exchange:orders", "queue:eu", "queue:all"}
+    widths = page.root.locator(".sandbox-edges > g").evaluate_all(
+        "lines => Object.fromEntries(lines.map(line => [line.textContent,"
+        " Number(line.querySelector('path').getAttribute('stroke-width'))]))"
+    )
+    assert widths["eu.#"] < widths["#"]
+
+    still.publish("b", "amq.topic", "x")
+    page.settle()
+    assert "exchange:amq.topic" in page.nodes

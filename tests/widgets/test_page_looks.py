@@ -140,6 +140,13 @@ def test_marks_differ_without_colours(gallery: Callable[[int, bool], Gallery]) -
     assert {pair: found for pair, found in differences.items() if found < DIFFERENT} == {}
 
 
+def test_forced_colours_keep_outlines_and_signs(gallery: Callable[[int, bool], Gallery]) -> None:
+    """In the system's own colours every mark still stands out."""
+    shown = gallery(1100, False)
+    shown.root.page.emulate_media(forced_colors="active")
+    assert looks.faint_marks(shown.root, OUTLINES) == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [500, 1100])
 def test_all_regions_can_be_read(module_page: Page, width: int, dark: bool) -> None:
