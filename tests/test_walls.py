@@ -316,6 +316,7 @@ def test_only_the_guard_makes_locks() -> None:
         ("engine.clock", "threading"),  # for a constant
         ("widgets.throttle", "threading"),  # one-shot timers, while somebody looks and something happens
         ("widgets.throttle", "asyncio"),  # instead, where threads can't start
+        ("widgets.dashboard", "threading"),  # so that the last to write into a form has seen the last state
         ("widgets.commands", "threading"),  # so that lines of the program stand in the order of their effects
     }
 

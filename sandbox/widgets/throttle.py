@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Protocol
+
+from sandbox.engine.clock import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,7 @@ class Throttle:
         self._flush = flush
         self._later = later
         self._timer: Timer | None = None
+        self._clock = WallClock()
         self._due = -math.inf  # when it was to ring
         self._again = False
         self._closed = False
@@ -67,7 +69,7 @@ class Throttle:
 
     def _pause(self) -> float:
         """Until the next flush; what the last ones came late, as on a busy machine, is made up for."""
-        now = time.monotonic()
+        now = self._clock.now()
         if now > self._due + LATEST:  # nothing was asked for in between
             self._due = now + 1 / RATE
             return 1 / RATE
