@@ -3,7 +3,7 @@
 import { channel, consumer, hand, lane, measureIn } from "./lanes.js";
 import { Keys } from "./keys.js";
 import { Motion } from "./motion.js";
-import { nodeWords } from "./phrases.js";
+import { label, nodeWords, publisherNotes } from "./phrases.js";
 import { Scene } from "./scene.js";
 import { svg, html } from "./svg.js";
 import { edge, exchange, fold, publisher } from "./things.js";
@@ -25,7 +25,8 @@ export class Graph {
     this.motion = new Motion(this.tokens, this);
     this.picture = svg("svg", { role: "group", "aria-label": "Routing graph" }, this.edges, this.nodes, this.tokens);
     this.empty = html("div", { class: "sandbox-empty", hidden: true });
-    this.root = html("div", { class: "sandbox-graph" }, this.picture, this.empty);
+    this.publishers = html("div", { class: "sandbox-row sandbox-publishers", hidden: true });
+    this.root = html("div", { class: "sandbox-graph" }, this.publishers, this.picture, this.empty);
     root.append(this.root);
     this.keys = new Keys(this, player);
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -80,8 +81,25 @@ export class Graph {
     this.showEmptiness(nodes.length === 0);
     this.drawEdges(layout.edges, scene);
     this.drawNodes(nodes, scene);
+    this.drawPublishers(scene);
     this.light(scene);
     this.tick(scene);
+  }
+
+  /** In a narrow picture publishers are chips above it. */
+  drawPublishers({ isNarrow, state }) {
+    const publishers = isNarrow ? [...state.publishers.values()] : [];
+    this.publishers.hidden = !publishers.length;
+    const signature = JSON.stringify(publishers);
+    if (this.publishers.dataset.signature === signature) return;
+    this.publishers.dataset.signature = signature;
+    this.publishers.replaceChildren(...publishers.map((publisher) => this.chip(publisher)));
+  }
+
+  chip(publisher) {
+    const choose = () => this.player.select(`publisher:${publisher.name}`);
+    const name = html("strong", {}, html("bdi", {}, label(publisher.name)));
+    return html("button", { type: "button", click: choose }, name, ` ${publisherNotes(publisher).join(", ")}`);
   }
 
   drawEdges(edges, scene) {
@@ -102,11 +120,16 @@ export class Graph {
 
   drawNodes(nodes, scene) {
     const seen = new Set();
+    let before = null; // what is read out goes from left to right, and from above to below
     for (const node of nodes) {
       seen.add(node.id);
       const isNew = this.put(node.id, this.nodes, facts(node, scene), () => DRAWN[node.kind](node, scene));
       const { group } = this.drawn.get(node.id);
-      if (isNew) this.keys.adopt(group, node);
+      if (isNew) {
+        this.keys.adopt(group, node);
+        this.nodes.insertBefore(group, before ? before.nextSibling : this.nodes.firstChild);
+      }
+      before = group;
       group.setAttribute("aria-label", nodeWords(node, scene.state, scene.time));
     }
     this.sweep(this.nodes, seen);

@@ -24,7 +24,7 @@ export class Log extends Panel {
 
   draw() {
     const { player } = this;
-    const events = player.window?.events ?? [];
+    const events = (player.stretch ?? player.window)?.events ?? [];
     const { filter } = player;
     this.clear.hidden = !filter;
     this.clear.textContent = filter ? `only: ${filter.name} (show all)` : "";
@@ -35,7 +35,7 @@ export class Log extends Panel {
     if (signature === this.signature) return;
     this.signature = signature;
     this.list.replaceChildren(...(rows.length < MOST ? first : []), ...rows.map((row) => this.line(row)));
-    if (!player.window) this.list.append(html("li", { class: "sandbox-muted" }, "flow view: the log goes on when it is calm"));
+    if (player.flowing && !player.window) this.list.append(html("li", { class: "sandbox-muted" }, "flow view: the log goes on when it is calm"));
     if (atEnd) this.list.scrollTop = this.list.scrollHeight;
     const here = player.following ? null : this.list.querySelector("[aria-current]");
     if (here) this.reveal(here);

@@ -432,6 +432,8 @@ export class Player {
   end() {
     if (!this.alive) return;
     this.alive = false;
+    for (const { resolve } of this.asked.values()) resolve({ ok: false, error: "the broker or its kernel is gone" });
+    this.asked.clear();
     this.say("status");
   }
 }

@@ -116,7 +116,7 @@ export class Strips extends Panel {
     this.picture.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.picture.setAttribute("width", width * this.scale);
     const series = this.names.map((name) => player.depths.series.get(name));
-    const signature = JSON.stringify([width, this.x, this.own, this.names, series.map((points) => [points.length, points.at(-1)])]);
+    const signature = JSON.stringify([width, this.x, this.own, this.names, series.map((points) => [points.length, points.at(-1)]), this.names.map((name) => this.counts(name))]);
     if (signature !== this.signature) {
       this.signature = signature;
       this.picture.replaceChildren(...this.strips(), ...this.axis(), this.line);
@@ -142,7 +142,6 @@ export class Strips extends Panel {
   strip(name, index, peak) {
     const base = index * STRIP + 18 + AREA;
     const points = this.player.depths.series.get(name);
-    const last = points.at(-1);
     const y = (count) => round(base - (AREA * Math.min(count, peak)) / peak);
     const limit = this.player.shown.queues.get(name)?.options.max_length ?? null;
     const right = LEFT + this.x.width;
@@ -152,7 +151,7 @@ export class Strips extends Panel {
       shape(this.steps(points, (point) => y(point[2] + point[3])), { line: "ink", width: 1.1 }),
       shape(straight([[LEFT, base], [right, base]]), { line: "edge", width: 0.8 }),
       words(label(name), LEFT + 4, base - AREA - 6, { size: 12, bold: true }),
-      words(`${thousands(last[2])} ready + ${thousands(last[3])} unacked`, right - 6, base - AREA - 6, { role: "muted", anchor: "end" }),
+      words(this.counts(name), right - 6, base - AREA - 6, { role: "muted", anchor: "end" }),
       words("0", LEFT - 6, base + 2, { role: "muted", anchor: "end" }),
       words(thousands(peak), LEFT - 6, base - AREA + 6, { role: "muted", anchor: "end" }),
     ];
@@ -165,6 +164,17 @@ export class Strips extends Panel {
       before = x;
     }
     return parts;
+  }
+
+  /** How deep a queue is at the playhead, or was at its end. */
+  now(name) {
+    const [, , ready, unacked] = this.player.depths.series.get(name).at(-1);
+    return this.player.shown.queues.get(name) ?? { ready, unacked };
+  }
+
+  counts(name) {
+    const { ready, unacked } = this.now(name);
+    return `${thousands(ready)} ready + ${thousands(unacked)} unacked`;
   }
 
   /** The x of a moment: of a point, which begins with its serial and its time. */
@@ -220,8 +230,8 @@ export class Strips extends Panel {
 
   drawTable() {
     const rows = this.names.map((name) => {
-      const last = this.player.depths.series.get(name).at(-1);
-      const cells = [shown(name), thousands(last[2]), thousands(last[3]), thousands(this.player.depths.peak(name))];
+      const { ready, unacked } = this.now(name);
+      const cells = [shown(name), thousands(ready), thousands(unacked), thousands(this.player.depths.peak(name))];
       return html("tr", {}, ...cells.map((cell) => html("td", {}, html("bdi", {}, cell))));
     });
     const head = ["queue", "ready", "unacked", "at most"].map((name) => html("th", { scope: "col" }, name));
