@@ -81,7 +81,8 @@ class Throttle:
         return self._timer is not None
 
     def _ring(self) -> None:
-        self._timer = None
+        with self._arming:  # it may ring before `_arm` knows it
+            self._timer = None
         self.now()
 
     def now(self) -> None:

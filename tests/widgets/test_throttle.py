@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from sandbox.widgets.throttle import RATE, Alarm, Throttle, later
 from tests.widgets.timers import Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_many_requests_are_one_flush() -> None:
@@ -32,6 +36,25 @@ def test_what_comes_after_a_flush_is_flushed_too() -> None:
     timers.ring()
 
     assert flushed == [1, 1]
+
+
+def test_a_timer_may_ring_before_it_is_known() -> None:
+    """A thread may be kept from running between starting a timer and noting it."""
+    flushed: list[int] = []
+
+    def at_once(_seconds: float, call: Callable[[], object]) -> threading.Thread:
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join(0.1)
+        threads.append(thread)
+        return thread
+
+    threads: list[threading.Thread] = []
+    throttle = Throttle(lambda: flushed.append(1), later=at_once)  # type: ignore[arg-type]  # is not cancelled
+    for count in (1, 2):
+        throttle()
+        threads[-1].join()
+        assert len(flushed) == count
 
 
 def test_what_is_asked_for_during_a_flush_is_done_after_it() -> None:
