@@ -14,12 +14,9 @@ export class ClockBar {
     const run = (name, args) => () => this.run(name, args);
     this.step = html("button", { type: "button", click: run("step") });
     this.more = html("button", { type: "button", click: run("advance", { seconds: 10 }) }, "+10 s");
-    this.amount = html("input", { type: "number", min: "0", step: "any", value: "1", "aria-label": "seconds to advance" });
-    this.advance = html(
-      "button",
-      { type: "button", click: () => this.run("advance", { seconds: Number(this.amount.value) }) },
-      "Advance",
-    );
+    const number = { type: "number", min: "0", step: "any", value: "1", required: true };
+    this.amount = html("input", { ...number, "aria-label": "seconds to advance" });
+    this.advance = html("button", { type: "button", click: () => this.advanceBy(this.amount) }, "Advance");
     this.idle = html("button", { type: "button", click: run("run_until_idle") }, "Run until idle");
     this.speeds = SPEEDS.map((speed) =>
       html(
@@ -64,6 +61,7 @@ export class ClockBar {
     this.manual.hidden = !isManual;
     this.real.hidden = isManual;
     const off = !player.open || !player.alive || player.inThePast;
+    if (off) this.speed = 0; // nobody shall have to go back to live to stop it
     for (const button of [this.more, this.advance, this.idle, this.amount, ...this.speeds]) button.disabled = off;
     this.step.disabled = off || !due;
     this.step.textContent = due ? `Step: ${due.words}, ${clockTime(due.time)}` : "Step: nothing is due";
@@ -74,17 +72,23 @@ export class ClockBar {
     return this.player.command(name, args);
   }
 
+  /** By what was typed; if that is no time, the browser says so. */
+  advanceBy(field) {
+    if (field.reportValidity()) this.run("advance", { seconds: field.valueAsNumber });
+  }
+
   /** Advance again and again, each time after the answer: a busy kernel only makes it slower. */
   async play(speed) {
-    const isPlaying = Boolean(this.speed);
     this.speed = this.speed === speed ? 0 : speed;
     this.draw();
-    if (isPlaying) return;
+    if (this.plays) return; // it will notice
+    this.plays = true;
     while (this.speed) {
       const answer = await this.run("advance", { seconds: (this.speed * BEAT) / 1000 });
       if (!answer.ok) this.speed = 0;
       await new Promise((resolve) => setTimeout(resolve, BEAT));
     }
+    this.plays = false;
     this.draw();
   }
 }

@@ -30,6 +30,9 @@ export class Panel {
     this.ends.push(() => target.removeEventListener(kind, listener));
   }
 
+  /** What is shown of the player; nothing, unless a region says what. */
+  draw() {}
+
   later() {
     if (this.waits) return;
     this.waits = true;

@@ -366,6 +366,63 @@ def test_the_clock_is_moved_by_its_bar_alone(front: Open, still: Broker) -> None
     assert "broker.step()" in str(page.player.commands.program)
 
 
+def test_the_clock_is_not_played_behind_ones_back(front: Open, still: Broker) -> None:
+    """Whoever looks at the past cannot stop it, so it stops by itself; and it plays once however often pressed."""
+    still.queue("work")
+    page = front(still)
+    page.show(*PARTS)
+    play = page.root.get_by_role("button", name="Play at 60 times")
+    play.click()
+    page.play(300)
+    page.ask("player => player.seek(0)")
+    page.play(600)
+    expect(play).to_have_attribute("aria-pressed", "false")
+    now = still.now
+    assert now > 0
+    page.play(2000)
+    assert still.now == now
+
+    page.ask("player => player.follow()")
+    page.play()
+    for _ in range(3):
+        play.click()
+    page.said.clear()
+    page.play(300)
+    assert len([said for said in page.said if said.get("do") == "advance"]) <= 2
+
+    page.receive({"kind": "over"})
+    page.said.clear()
+    page.play(2000)
+    assert page.said == []
+    expect(play).to_have_attribute("aria-pressed", "false")
+
+
+def test_no_time_is_no_command(front: Open, still: Broker) -> None:
+    """An empty field, or one in which no number stands, advances by nothing and sends nothing."""
+    page = front(still)
+    page.show("clock")
+    field = page.root.get_by_label("seconds to advance")
+    for wrong in ("", "-1"):
+        field.fill(wrong)
+        page.said.clear()
+        page.root.get_by_role("button", name="Advance", exact=True).click()
+        page.play()
+        assert page.said == []
+
+
+def test_the_status_line_can_be_clicked(front: Open, still: Broker) -> None:
+    """Nothing comes of it: an error on the page would fail this test."""
+    page = front(still)
+    page.show("status")
+    page.ask("player => void player.command('get', {queue: 'nowhere'})")
+    page.play()
+    line = page.root.locator(".sandbox-status")
+    said = line.inner_text()
+    line.click()
+    page.play()
+    assert line.inner_text() == said
+
+
 def test_real_time_has_no_buttons(front: Open, broker: Broker) -> None:
     """Only the time, and how to get a clock that is moved by hand; rings drain while one looks."""
     broker.queue("work", message_ttl=60)

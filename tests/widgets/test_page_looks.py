@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox import Broker, ManualClock
 from tests.browser import looks
 from tests.widgets.page import FrontEnd, prepare
 from tests.widgets.states import CASES, MARKS, broker
@@ -171,3 +172,26 @@ def test_all_regions_can_be_read(module_page: Page, width: int, dark: bool) -> N
         front.play()
         assert looks.problems(inspector) == [], selected
     del kept
+
+
+@pytest.mark.parametrize("width", [560, 780, 1100])
+def test_a_wide_picture_scrolls_and_is_not_shrunk(module_page: Page, width: int) -> None:
+    """Three exchanges one behind the other need more room than there is; 11 px stay 11 px."""
+    module_page.set_viewport_size({"width": width, "height": 900})
+    prepare(module_page)
+    with Broker(clock=ManualClock()) as made:
+        for name in ("first-of-three", "second-of-three", "third-of-three"):
+            made.exchange(name, "topic")
+        channel = made.connection().channel()
+        channel.exchange_bind("second-of-three", "first-of-three", "order.#")
+        channel.exchange_bind("third-of-three", "second-of-three", "order.#")
+        made.queue("work", exchange="third-of-three", routing_key="order.#")
+        made.publish("a", "first-of-three", "order.new")
+        front = FrontEnd(module_page, made)
+        root = front.show("graph")
+        front.settle()
+        size = root.locator(".sandbox-graph svg").evaluate(
+            "svg => 11 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"
+        )
+        assert size >= 11
+        assert module_page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "only the graph scrolls"
