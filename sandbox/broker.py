@@ -13,8 +13,10 @@ from amqp.exceptions import RecoverableConnectionError
 
 from . import tables
 from .engine.core import Due, Engine
+from .engine.errors import BrokerError
+from .engine.model import copy_table
 from .texts import shown
-from .transport import BROKERS, Channel, register
+from .transport import BROKERS, Channel, as_amqp, register, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -408,11 +410,11 @@ class Broker:
         self, exchange: Named = "", routing_key: str = "", headers: Mapping[str, Any] | None = None
     ) -> dict[str, tuple[Binding, ...]]:
         """Where a message would go, and by which bindings; nothing is published."""
-        name = _name(exchange)
-        if name and name not in self.snapshot().exchanges:
-            self._lookup(name)
-        targets = self._engine.route(name, routing_key, headers or {}).targets
-        return {target.queue.name: target.arrival.bindings for target in targets}
+        try:
+            route = self._engine.route(_name(exchange), short(routing_key), copy_table(headers or {}))
+        except BrokerError as error:
+            raise as_amqp(error) from None
+        return {target.queue.name: target.arrival.bindings for target in route.targets}
 
     def peek(self, queue: Named) -> tables.Table[tables.CopyRow]:
         """What stands in a queue, ready and unacked, head first.  Nothing is disturbed."""

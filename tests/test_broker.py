@@ -983,3 +983,44 @@ def test_the_face_is_kombus() -> None:
     """`Exchange` and `Queue` are kombu's own classes."""
     assert sandbox.Exchange is kombu.Exchange
     assert sandbox.Queue is kombu.Queue
+
+
+def test_route_tells_where_a_message_would_go(still: Broker) -> None:
+    """`route` gives the queues and the bindings that lead there, and changes nothing."""
+    still.exchange("orders", type="topic")
+    still.exchange("facts", type="headers")
+    still.queue("eu", exchange="orders", routing_key="order.eu.#")
+    still.queue("pdf", exchange="facts", binding_arguments={"format": "pdf"})
+    before = still.snapshot()
+
+    (binding,) = still.route("orders", "order.eu.new")["eu"]
+    assert binding.routing_key == "order.eu.#"
+    assert still.route("orders", "parcel") == {}
+    assert list(still.route("", "eu")) == ["eu"]
+    assert list(still.route("facts", headers={"format": "pdf"})) == ["pdf"]
+    assert still.snapshot() == before
+
+
+def test_route_refuses_what_publish_would(still: Broker) -> None:
+    """An unknown exchange, a key that is too long, and headers that AMQP cannot carry."""
+    before = still.snapshot()
+    with pytest.raises(NotFound, match="no exchange 'x' in vhost '/'"):
+        still.route("x")
+    with pytest.raises(FrameSyntaxError, match="255 bytes"):
+        still.route("", "k" * 256)
+    with pytest.raises(FrameSyntaxError, match="not handled by AMQP"):
+        still.route("", "k", {"a": object()})
+    assert still.snapshot() == before
+
+
+def test_route_runs_none_of_the_users_code_under_the_lock(still: Broker) -> None:
+    """Headers are copied before the broker looks at them."""
+    still.exchange("facts", type="headers")
+    still.queue("pdf", exchange="facts", binding_arguments={"format": "pdf"})
+
+    class Headers(dict[str, str]):
+        def get(self, *args: Any) -> Any:
+            assert not still._engine._lock.locked()  # type: ignore[union-attr]
+            return super().get(*args)
+
+    assert list(still.route("facts", headers=Headers(format="pdf"))) == ["pdf"]

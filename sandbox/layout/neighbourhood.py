@@ -19,11 +19,15 @@ KINDS = ("publisher", "exchange", "queue", "consumer")
 
 
 class Fold(NamedTuple):
-    """All things of one kind that are left out; `sources` are the exchanges shown that lead there."""
+    """All things of one kind that are left out; `sources` are the exchanges shown that lead there.
+
+    `things` are the ids that they would have as nodes.
+    """
 
     kind: str
     names: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    things: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -151,18 +155,18 @@ def _without(snapshot: Snapshot, kept: set[str]) -> Snapshot:
             if f"consumer:{channel}:{tag}" in kept
         },
         channels={
-            id_: view if view.fetched and f"queue:{view.fetched[0][0]}" in kept else replace(view, fetched=())
+            id_: replace(view, fetched=tuple(pair for pair in view.fetched if f"queue:{pair[0]}" in kept))
             for id_, view in snapshot.channels.items()
         },
     )
 
 
 def _folds(snapshot: Snapshot, things: Mapping[str, tuple[str, str]], kept: set[str]) -> Iterator[Fold]:
-    left: dict[str, list[str]] = defaultdict(list)
+    left: dict[str, dict[str, str]] = defaultdict(dict)
     for thing, (kind, name) in things.items():
         if thing not in kept:
-            left[kind].append(name)
-    hidden = set(left["queue"])
+            left[kind][thing] = name
+    hidden = set(left["queue"].values())
     sources = {
         binding.source: None
         for binding in snapshot.bindings
@@ -170,4 +174,5 @@ def _folds(snapshot: Snapshot, things: Mapping[str, tuple[str, str]], kept: set[
     }
     for kind in KINDS:
         if left[kind]:
-            yield Fold(kind, tuple(left[kind]), tuple(sources) if kind == "queue" else ())
+            led = tuple(sources) if kind == "queue" else ()
+            yield Fold(kind, tuple(left[kind].values()), led, tuple(left[kind]))

@@ -1,10 +1,9 @@
 // Large topologies: a search, the neighbourhood of what was found, and lists of what is folded away.
 
 import { Panel } from "./panel.js";
-import { label, shown } from "./phrases.js";
+import { label, shown, thousands } from "./phrases.js";
 import { html } from "./svg.js";
 
-const MANY = 40; // nodes, above which one searches first
 const MOST = 100;
 
 export class Find extends Panel {
@@ -27,13 +26,11 @@ export class Find extends Panel {
   }
 
   draw() {
-    const state = this.player.shown;
-    if (!state) return;
-    const nodes = state.queues.size + state.exchanges.size;
-    this.root.hidden = state.queues.size <= MANY && nodes <= MANY + 8; // 7 exchanges are there from the beginning
+    const geometry = this.player.shown && this.player.geometry();
+    this.root.hidden = !geometry?.folded.length;
     if (this.root.hidden) return;
-    const drawn = (this.player.geometry()?.layout.nodes ?? []).filter((node) => node.kind === "queue" || node.kind === "exchange");
-    this.count.textContent = `${drawn.length} of ${nodes} exchanges and queues are drawn`;
+    const drawn = drawnThings(geometry).length;
+    this.count.textContent = `${thousands(drawn)} of ${thousands(drawn + geometry.folded.length)} things are drawn`;
   }
 
   /** Open a folded rest: all its names. */
@@ -50,16 +47,13 @@ export class Find extends Panel {
       this.names.hidden = true;
       return;
     }
-    const { queues, exchanges } = this.player.shown;
-    const all = [
-      ...[...exchanges.keys()].filter(Boolean).map((name) => `exchange:${name}`),
-      ...[...queues.keys()].map((name) => `queue:${name}`),
-    ];
-    const drawn = this.player.geometry().nodes;
-    const fits = (id) => (wanted ? nameOf(id).toLowerCase().includes(wanted) : id.startsWith(this.kind) && !drawn.has(id));
-    const found = all.filter(fits);
-    this.found = found.sort((a, b) => nameOf(a).length - nameOf(b).length || (nameOf(a) < nameOf(b) ? -1 : 1)).slice(0, MOST);
-    const more = found.length >= MOST ? [html("span", { class: "sandbox-muted" }, "type to narrow the list")] : [];
+    const geometry = this.player.geometry();
+    const all = wanted ? [...drawnThings(geometry), ...geometry.folded] : geometry.folded;
+    const fits = (id) => (wanted ? nameOf(id).toLowerCase().includes(wanted) : id.startsWith(`${this.kind}:`));
+    const byName = (a, b) => nameOf(a).length - nameOf(b).length || (nameOf(a) < nameOf(b) ? -1 : 1);
+    const found = all.filter(fits).sort(byName);
+    this.found = found.slice(0, MOST);
+    const more = found.length > MOST ? [html("span", { class: "sandbox-muted" }, "type to narrow the list")] : [];
     this.names.hidden = false;
     this.names.replaceChildren(...this.found.map((id) => this.button(id)), ...more);
     if (!this.found.length) this.names.textContent = `nothing is called ${shown(wanted)}`;
@@ -79,4 +73,9 @@ export class Find extends Panel {
   }
 }
 
-const nameOf = (id) => id.slice(id.indexOf(":") + 1);
+const KINDS = ["publisher", "exchange", "queue", "consumer"];
+
+const drawnThings = ({ layout }) => layout.nodes.filter(({ kind }) => KINDS.includes(kind)).map(({ id }) => id);
+
+/** The name in an id; that of a consumer stands behind its channel. */
+const nameOf = (id) => id.replace(/^(consumer:\d+|[a-z]+):/, "");

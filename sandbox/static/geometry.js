@@ -12,8 +12,10 @@ export const EMPTY = { width: 560, height: 96, nodes: [], edges: [] };
 
 /** A layout with its nodes and edges by name. */
 export class Geometry {
-  constructor(layout) {
+  /** @param {string[]} folded the ids of what is not drawn, because there is too much */
+  constructor(layout, folded = []) {
     this.layout = layout;
+    this.folded = folded;
     this.measures = layout.measures ?? WIDE;
     this.nodes = new Map(layout.nodes.map((node) => [node.id, node]));
     this.out = groupBy(layout.edges, (edge) => edge.source);

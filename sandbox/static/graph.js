@@ -206,7 +206,7 @@ function exists(node, state) {
     case "publisher":
       return state.publishers.has(node.name);
     case "exchange":
-      return !node.name || state.exchanges.has(node.name); // the default one is there before it is used
+      return state.exchanges.has(node.name) || (!node.name && leadsToDefault(state));
     case "queue":
       return state.queues.has(node.name);
     case "consumer":
@@ -218,6 +218,9 @@ function exists(node, state) {
       return node !== undefined;
   }
 }
+
+/** Whether dead letters may go to the default exchange, which then stands there before it was ever used. */
+const leadsToDefault = (state) => [...state.queues.values()].some((queue) => queue.options.dead_letter_exchange === "");
 
 /** A publisher whose first message is on its way. */
 const isComing = (node, beat) =>

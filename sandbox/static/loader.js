@@ -9,7 +9,9 @@ async function load() {
     const linked = text.replace(/(from\s+")\.\/([\w.]+)"/g, (_, start, other) => `${start}${urls[other]}"`);
     urls[name] = URL.createObjectURL(new Blob([linked, `\n//# sourceURL=sandbox/${name}\n`], { type: "text/javascript" }));
   }
-  return import(urls["index.js"]);
+  const entry = await import(urls["index.js"]);
+  for (const url of Object.values(urls)) URL.revokeObjectURL(url);
+  return entry;
 }
 
 export default async () => {

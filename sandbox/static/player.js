@@ -40,6 +40,7 @@ export class Player {
     this.byHand = { channels: [], consumers: [], messages: [] };
     this.program = { lines: [] };
     this.wasInThePast = false;
+    this.page = String(crypto.getRandomValues(new Uint32Array(1))[0]);
     this.selection = null;
     this.filter = null;
     this.slow = false;
@@ -61,7 +62,7 @@ export class Player {
   say(kind, value) {
     if (kind === "status" && this.inThePast !== this.wasInThePast) {
       this.wasInThePast = this.inThePast;
-      if (this.alive) this.send({ past: this.inThePast });
+      this.tellViews();
     }
     for (const listener of this.listeners.get(kind) ?? []) listener(value);
   }
@@ -418,8 +419,10 @@ export class Player {
     };
   }
 
+  /** Tell Python who looks: one of several pages, perhaps. */
   tellViews() {
-    if (this.alive) this.send({ views: this.views, narrow: this.narrowViews > 0 });
+    const { page, views, inThePast: past } = this;
+    if (this.alive) this.send({ page, views, narrow: this.narrowViews > 0, past });
   }
 
   /** The messages that the chosen term of the ledger counts, or null. */

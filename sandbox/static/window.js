@@ -35,7 +35,7 @@ export class Window {
 
   extend({ events = [], layouts = [] }) {
     for (const row of events) this.events.push(row);
-    for (const [serial, wide, narrow] of layouts) this.layouts.push({ serial, wide, narrow });
+    for (const [serial, wide, narrow, folded] of layouts) this.layouts.push({ serial, wide, narrow, folded });
     if (this.events.length > MOST_EVENTS) this.forget(MOST_EVENTS / 2);
   }
 
@@ -69,6 +69,6 @@ export class Window {
     if (!layout) return new Geometry(EMPTY);
     const size = isNarrow && layout.narrow ? "narrow" : "wide";
     layout.geometry ??= {};
-    return (layout.geometry[size] ??= new Geometry(layout[size]));
+    return (layout.geometry[size] ??= new Geometry(layout[size], layout.folded));
   }
 }

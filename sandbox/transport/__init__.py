@@ -12,9 +12,20 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from .channel import Channel
 from .connection import Connection, Transport
+from .refusals import as_amqp
 from .registry import BROKERS, UnknownBroker, register
-from .wire import Message
+from .wire import Message, short
 
 TRANSPORT_ALIASES["sandbox"] = "sandbox.transport:Transport"
 
-__all__ = ["BROKERS", "Channel", "Connection", "Message", "Transport", "UnknownBroker", "register"]
+__all__ = [
+    "BROKERS",
+    "Channel",
+    "Connection",
+    "Message",
+    "Transport",
+    "UnknownBroker",
+    "as_amqp",
+    "register",
+    "short",
+]

@@ -55,9 +55,13 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     # ------------------------------------------------------------ regions
 
     def _region(self, name: str) -> Any:
-        region = (
-            self._tabs() if name == "forms" else self._view(*((name, "band") if name == "graph" else (name,)))
-        )
+        match name:
+            case "forms":
+                region = self._tabs()
+            case "graph":
+                region = self._view("graph", "band")
+            case _:
+                region = self._view(name)
         region.add_class(f"sandbox-region-{name}")
         return region
 

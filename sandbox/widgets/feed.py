@@ -76,8 +76,7 @@ class Feed:
         last = self.state.serial
         first = max(self._history.first - 1, last - WINDOW)
         replay = self._history.replay_at(first)
-        self._stage.again()
-        update = self._stretch("start", replay, last)
+        update = self._stretch("start", replay, last, self._stage)
         self._replay, self._serial = replay, last
         return update | {"depths": wire.depths(replay.depths)}
 
@@ -85,8 +84,8 @@ class Feed:
         """A stretch of the past with the event `serial` in its middle, or what is remembered of it."""
         first = min(max(self._history.first - 1, serial - WINDOW // 2), self._history.last)
         replay = self._history.replay_at(first)
-        self._stage.again()
-        return self._stretch("past", replay, min(first + WINDOW, self._history.last))
+        stage = Stage(self._stage)
+        return self._stretch("past", replay, min(first + WINDOW, self._history.last), stage)
 
     def update(self) -> Json | None:
         """What has happened since the last update; None if nothing has."""
@@ -99,7 +98,7 @@ class Feed:
         if self._replay is None or count > MOST_EVENTS or self._serial < self._history.first - 1:
             return self._flow(now)
         after, self._serial = self._serial, last
-        layouts, events = self._play(self._replay, last)
+        layouts, events = self._play(self._replay, last, self._stage)
         return {"kind": "events", "after": after, "events": events, "layouts": layouts}
 
     def depths(self) -> Depths:
@@ -110,18 +109,18 @@ class Feed:
         """Of many nodes, draw the neighbourhood of this one."""
         self._stage.focus = node
 
-    def narrow(self, *, wanted: bool) -> bool:
-        """Whether narrow layouts are to be made too; returns if that is new."""
-        is_new = wanted and not self._stage.narrow
-        self._stage.narrow = self._stage.narrow or wanted
-        return is_new
+    def narrow(self) -> bool:
+        """Make narrow layouts too from now on; returns if that is new."""
+        was, self._stage.narrow = self._stage.narrow, True
+        return not was
 
     # ------------------------------------------------------------ how
 
-    def _stretch(self, kind: str, replay: Replay, last: int) -> Json:
+    def _stretch(self, kind: str, replay: Replay, last: int, stage: Stage) -> Json:
         """The state of a replay, and the events up to `last`, to which it goes on."""
+        stage.begin(replay)
         state = wire.snapshot(replay.snapshot(seats=SEATS + self._most_leaving(replay.serial, last)))
-        layouts, events = self._play(replay, last)
+        layouts, events = self._play(replay, last, stage)
         return {"kind": kind, "state": state, "events": events, "layouts": layouts}
 
     def _most_leaving(self, first: int, last: int) -> int:
@@ -136,21 +135,21 @@ class Feed:
         update = {"kind": "flow", "state": wire.snapshot(near.snapshot)}
         return update | {"layouts": layouts} if layouts else update
 
-    def _play(self, replay: Replay, last: int) -> tuple[list[Any], list[Any]]:
+    def _play(self, replay: Replay, last: int, stage: Stage) -> tuple[list[Any], list[Any]]:
         """Go on to `last`: the layouts on the way, and the events as rows.
 
-        Between two events that change the parts of the picture nothing needs to be laid out anew, and of
-        several in a row only the last one matters.
+        It is laid out anew after the events that change the parts of the picture, of several in a row after
+        the last one, and at the end, for lanes and hands grow with what they hold.
         """
         events = list(self._history.after(replay.serial, last))
-        moments = shaping_moments(events, self._stage.seen)
+        moments = shaping_moments(events, stage.seen)
         if len(moments) > MOST_LAYOUTS:
             moments = moments[:: len(moments) // MOST_LAYOUTS + 1]
         layouts = []
         rest = iter(events)
         for moment in [*moments, last]:
             replay.apply(event[1:] for event in islice(rest, moment - replay.serial))
-            layouts += self._stage.set(replay.snapshot())[1]
+            layouts += stage.set(replay.snapshot())[1]
         return layouts, [wire.event(event) for event in events]
 
 
@@ -182,19 +181,26 @@ def _is_first_publish(event: Event, seen: set[tuple[str, str]]) -> bool:
 
 
 class Stage:
-    """Lays out one picture after the other, so that what stays keeps its place."""
+    """Lays out one picture after the other, so that what stays keeps its place.
 
-    def __init__(self) -> None:
+    A stage made after another shows the same, and does not disturb it.
+    """
+
+    def __init__(self, other: Stage | None = None) -> None:
         #: Of many nodes, the one whose neighbourhood is drawn, until it is gone or another is chosen.
-        self.focus: str | None = None
-        self.narrow = False
+        self.focus: str | None = None if other is None else other.focus
+        self.narrow: bool = other is not None and other.narrow
+        #: Which publishers have published to which exchanges so far.
         self.seen: set[tuple[str, str]] = set()
         self._wide: Layout | None = None
         self._narrow: Layout | None = None
         self._sent: tuple[Layout | None, Layout | None] = (None, None)
 
     def set(self, snapshot: Snapshot) -> tuple[Neighbourhood, list[list[Any]]]:
-        """What of the snapshot is drawn, and its layout if it is a new one: [serial, wide, narrow]."""
+        """What of the snapshot is drawn, and its layout if it is a new one.
+
+        [serial, wide, narrow, folded]: the last are the ids of what is not drawn.
+        """
         near = neighbourhood(snapshot, self.focus)
         self.focus = near.focus or None
         self._wide = arrange(near.snapshot, self._wide, folds=near.folds)
@@ -206,8 +212,10 @@ class Stage:
         self._sent = self._wide, self._narrow
         bindings = list(snapshot.bindings)
         narrow = None if self._narrow is None else wire.layout(self._narrow, bindings)
-        return near, [[snapshot.serial, wire.layout(self._wide, bindings), narrow]]
+        folded = [wire.text(thing) for fold in near.folds for thing in fold.things]
+        return near, [[snapshot.serial, wire.layout(self._wide, bindings), narrow, folded]]
 
-    def again(self) -> None:
-        """Send the next layout though it may be the same."""
+    def begin(self, replay: Replay) -> None:
+        """A page begins here: it has no layout yet, and has seen what this replay has."""
         self._sent = None, None
+        self.seen = {(name, to) for name, view in replay.publishers.items() for to in view.exchanges}

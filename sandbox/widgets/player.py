@@ -1,7 +1,8 @@
 """The player: brings one broker's history to the page, and what is pressed there to the broker.
 
 One player serves all views of a broker.  It has no picture of its own; in the page it is the module
-`player.js`.  It follows the history only while somebody looks, and has no thread while nothing happens.
+`player.js`.  It follows the history while somebody looks, and then has a thread only for the next update, and
+under the wall clock for the next deadline.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ Json = dict[str, Any]
 
 NOBODY = "nobody: it would be lost"
 
+#: What stands for a picture of a broker that was collected.
+GONE = {"text/plain": "This broker is gone: keep a reference to it, as in `broker = sandbox.Broker()`."}
+
+#: How often a beginning is tried that is forgotten while it is read.
+RETRIES = 10
+
 #: How many lines of the program a page shows, and how many characters of one.
 MOST_LINES = 300
 LONGEST_LINE = 300
@@ -70,8 +77,9 @@ class Player(anywidget.AnyWidget):
         #: Called after every command, when there are other names, and when nothing can be done any more, or
         #: something again.
         self.listeners: list[Callable[[], object]] = []
-        self.in_the_past = False
+        self._pages: dict[str, tuple[int, bool]] = {}  # how many views each shows, and whether of the past
         self._noticed: object = None
+        self._told: object = None
         self._wants: deque[Callable[[], Json | None]] = deque()
         self._unsubscribe: Callable[[], None] | None = None
         self._throttle = Throttle(self._flush, later=later)
@@ -81,7 +89,7 @@ class Player(anywidget.AnyWidget):
             name=uuid4().hex, look={"sprites": sprites()}, start=self._with_facts(self._feed.start())
         )
         self.on_msg(self._hear)
-        self.wake()
+        self.wake()  # a page may be slow to say that it looks: the kernel is busy with the next cell
 
     def view(self, parts: Iterable[str], *, scale: float = 1) -> View:
         """A view of these regions."""
@@ -91,12 +99,16 @@ class Player(anywidget.AnyWidget):
 
     def picture(self) -> dict[str, str]:
         """The routing graph as it is now, for where there is no widget: an image, and words."""
+        if self._broker() is None:
+            return GONE
         snapshot = self._now()
         words = figures.describe(snapshot)
         return {"text/plain": words} | _image(lambda: figures.draw(snapshot), words)
 
     def depth_picture(self) -> dict[str, str]:
         """The depth of the queues up to now, likewise."""
+        if self._broker() is None:
+            return GONE
         snapshot = self._now()
         depths = self._feed.depths()
         words = figures.describe_depth(depths, now=snapshot)
@@ -118,11 +130,20 @@ class Player(anywidget.AnyWidget):
         self._alarm.close()
 
     def end(self) -> None:
-        """The broker is gone; the pictures stay as they are."""
-        self.sleep()
+        """The broker is gone; the pictures stay as they are.
+
+        This may be a finalizer, in the midst of anything: it only leaves word, and a flush does the rest.
+        """
         self._history = None
-        self._wants.append(lambda: {"kind": "over"})
+        self._wants.append(self._farewell)
         self._throttle()
+
+    def _farewell(self) -> Json:
+        """Keep nothing of the broker any more."""
+        self.sleep()
+        del self._feed
+        self.start = {}
+        return {"kind": "over"}
 
     # ------------------------------------------------------------ to the page
 
@@ -134,21 +155,26 @@ class Player(anywidget.AnyWidget):
 
     def _flush(self) -> None:
         """Send what is new, then what was asked for.  The only place that sends, so all comes in order."""
+        self._tried(self._update)
+        self._tried(self._notice)
+        while self._wants:
+            self._tried(self._wants.popleft())
+
+    def _tried(self, make: Callable[[], Json | None]) -> None:
+        """Send what this makes; what goes wrong is logged and stops nothing else."""
         try:
-            if self._history is not None and self._broker() is not None:
-                update = self._feed.update()
-                if update is not None:
-                    self.send(self._with_facts(update))
-                self._set_alarm()
-            self._notice()
-            while self._wants:
-                answer = self._wants.popleft()()
-                if answer is not None:
-                    self.send(answer)
-        except ReferenceError:
-            self.end()
+            message = make()
+            if message is not None:
+                self.send(message)
         except Exception:
             log.exception("a live view could not be brought up to date")
+
+    def _update(self) -> Json | None:
+        if self._history is None or self._broker() is None or self._unsubscribe is None:
+            return None
+        update = self._feed.update()
+        self._set_alarm()
+        return None if update is None else self._with_facts(update)
 
     def _notice(self) -> None:
         """Tell the listeners if there are other names, or if less or more can be done, than before."""
@@ -159,9 +185,15 @@ class Player(anywidget.AnyWidget):
 
     def names(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """The names of the exchanges and of the queues; None if the broker is gone."""
-        if self._broker() is None:
+        if self._history is None or self._broker() is None:
             return None
         return tuple(self._feed.state.exchanges), tuple(self._feed.state.queues)
+
+    @property
+    def in_the_past(self) -> bool:
+        """Whether every page that looks has its playhead in the past."""
+        pages = [is_past for views, is_past in self._pages.values() if views]
+        return bool(pages) and all(pages)
 
     @property
     def why_off(self) -> str | None:
@@ -216,21 +248,19 @@ class Player(anywidget.AnyWidget):
                 self._wants.append(lambda: self._text(number))
             case {"need": int(serial)}:
                 self._wants.append(lambda: self._stretch(serial))
-            case {"views": int(count)}:
-                if self._feed.narrow(wanted=bool(message.get("narrow"))):
-                    self._wants.append(lambda: self._stretch(-1))
-                self.wake() if count else self.sleep()
+            case {"views": int(count), "page": str(page), "narrow": bool(narrow), "past": bool(is_past)}:
+                self._pages[page] = count, is_past
+                self.wake() if any(views for views, _ in self._pages.values()) else self.sleep()
+                if narrow:
+                    self._wants.append(self._narrow)
             case {"focus": str() | None as node}:
-                self._feed.focus(node)
-                self._wants.append(lambda: self._stretch(-1))
-            case {"past": bool(is_past)}:
-                self.in_the_past = is_past
+                self._wants.append(lambda: self._focus(node))
         self._throttle.now()
 
     def run(self, name: object, args: object, number: object = None) -> Answer:
         """Do a command; the pictures follow at once.  A page that waits for the answer gave it a `number`."""
         answer = self.commands.run(name, args)
-        self._wants += (lambda: self._answer(number, answer)), self._program
+        self._wants += (lambda: self._answer(number, answer)), self._news
         self._throttle.now()
         self._tell()
         return answer
@@ -243,9 +273,26 @@ class Player(anywidget.AnyWidget):
         return self._with_facts({"kind": "answer", "id": number, **answer._asdict()})
 
     def _program(self) -> Json:
-        """What was done by hand so far, as far as one can read it; `text` is asked for when it is copied."""
+        """What was done by hand so far, as far as one can read it; all of it is asked for by a copy."""
         lines = [(_cut(line), error) for line, error in self.commands.program.lines[-MOST_LINES:]]
         return {"kind": "program", "lines": lines}
+
+    def _news(self) -> Json | None:
+        """The program, if it has another last line than it had."""
+        lines = self.commands.program.lines
+        told, self._told = self._told, (len(lines), lines[-1:])
+        return None if told == self._told else self._program()
+
+    def _narrow(self) -> Json | None:
+        """Narrow layouts from now on, and a start with them if they are new."""
+        if self._history is None or not self._feed.narrow():
+            return None
+        return self._stretch(-1)
+
+    def _focus(self, node: str | None) -> Json | None:
+        if self._history is not None:
+            self._feed.focus(node)
+        return self._stretch(-1)
 
     def _text(self, number: object) -> Json:
         return {"kind": "answer", "id": number, "ok": True, "says": str(self.commands.program)}
@@ -263,10 +310,16 @@ class Player(anywidget.AnyWidget):
     def _stretch(self, serial: int) -> Json | None:
         if self._history is None or self._broker() is None:
             return {"kind": "over"}
-        if serial < 0:
+        for _ in range(RETRIES):
+            try:
+                if serial >= 0:
+                    return self._with_facts(self._feed.past(serial))
+                start = self._with_facts(self._feed.start())
+            except KeyError:  # meanwhile another thread made the history forget where we wanted to begin
+                continue
             self._wants.append(self._program)
-            return self._with_facts(self._feed.start())
-        return self._with_facts(self._feed.past(serial))
+            return start
+        return None
 
 
 def _end(player: weakref.ref[Player]) -> None:
@@ -305,4 +358,6 @@ def due_words(queue: str, time: float, snapshot: Snapshot) -> str:
     head = next((seat for seat in view.seats if not seat.unacked), None)
     if head is not None and head.expires is not None and head.expires <= time:
         return f"message {head.message} expires in {shown(queue)}"
+    if view.ready and view.options.expires is None:
+        return f"a message expires in {shown(queue)}"
     return f"queue {shown(queue)} expires, unused"

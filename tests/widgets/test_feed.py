@@ -113,7 +113,7 @@ def test_each_moment_that_changes_the_parts_of_the_picture_has_a_layout(broker: 
     assert message is not None
     message.ack()
     update = feed_of(broker).start()
-    laid_out = {serial: {node["id"] for node in wide["nodes"]} for serial, wide, _ in update["layouts"]}
+    laid_out = {serial: {node["id"] for node in wide["nodes"]} for serial, wide, _, _ in update["layouts"]}
     fetched = next(row[0] for row in update["events"] if row[2] == "fetched")
     published = next(row[0] for row in update["events"] if row[2] == "published")
 
@@ -174,3 +174,48 @@ def test_the_copies_that_leave_are_known_from_the_beginning(broker: sandbox.Brok
     known = {queue["name"]: len(queue["seats"]) for queue in update["state"]["queues"]}
 
     assert known["eu"] >= 400 + 12
+
+
+def test_every_start_has_the_layouts_of_its_own_events(broker: sandbox.Broker) -> None:
+    publish(broker, 3)
+    broker.queue("z", exchange="orders", routing_key="z")
+    feed = feed_of(broker)
+    first = [layout[0] for layout in feed.start()["layouts"]]
+
+    assert [layout[0] for layout in feed.start()["layouts"]] == first  # the page asks again
+    assert [layout[0] for layout in feed.past(10)["layouts"]] == first
+    published = next(event.serial for event in broker.history if event.kind == "published")
+    assert published in first
+
+
+def test_looking_at_the_past_does_not_move_the_present(broker: sandbox.Broker) -> None:
+    feed = feed_of(broker)
+    feed.start()
+    publish(broker, 10)  # so many that the lanes grow
+    feed.update()
+    feed.past(5)
+    broker.queue("z", exchange="orders", routing_key="z")
+    update = feed.update()
+
+    assert update is not None
+    lanes = {node["width"] for node in update["layouts"][-1][1]["nodes"] if node["kind"] == "queue"}
+    assert lanes == {12 * 28}
+
+
+def test_a_large_broker_flows_though_much_of_it_is_not_drawn(broker: sandbox.Broker) -> None:
+    for number in range(60):
+        broker.queue(f"q{number}", exchange="orders", routing_key="order.eu.new")
+    publish(broker, 20)
+    held = [broker.get(f"q{number}") for number in (0, 0, 0, *[50] * 13)]
+    feed = feed_of(broker)
+    *_, (_, wide, _, folded) = feed.start()["layouts"]
+    publish(broker, MOST_EVENTS)
+    update = feed.update()
+
+    assert update is not None
+    assert update["kind"] == "flow"
+    assert update["state"]["ledger"]["unacked"] == len(held)
+    drawn = {node["id"] for node in wide["nodes"]}
+    assert not drawn & set(folded)
+    queues = {f"queue:{name}" for name in broker.snapshot().queues}
+    assert queues <= drawn | set(folded)

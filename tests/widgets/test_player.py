@@ -81,6 +81,18 @@ def test_a_verb_is_told_soon_and_once(broker: sandbox.Broker, page: Page) -> Non
     assert page.timers.armed == []
 
 
+def test_a_message_behind_held_ones_is_not_taken_for_the_queue(broker: sandbox.Broker) -> None:
+    broker.queue("q", message_ttl=5)
+    for _ in range(13):
+        broker.publish("x", routing_key="q")
+    for _ in range(12):
+        assert broker.get("q") is not None
+    due = broker.due
+    assert due is not None
+
+    assert due_words(due.queue, due.time, broker.snapshot()) == "a message expires in q"
+
+
 def test_an_update_says_what_will_happen_next(broker: sandbox.Broker, page: Page) -> None:
     broker.publish("x", exchange="orders", routing_key="order.eu")
     (update,) = page.update()
@@ -128,11 +140,11 @@ def test_the_trait_is_a_start_for_a_page_that_nobody_answers(broker: sandbox.Bro
 
 
 def test_narrow_layouts_are_made_when_a_view_is_narrow(broker: sandbox.Broker, page: Page) -> None:
-    assert all(narrow is None for _, _, narrow in page.player.start["layouts"])
-    told = page.say(views=1, narrow=True)
+    assert all(narrow is None for _, _, narrow, _ in page.player.start["layouts"])
+    told = page.say(views=1, page="a", narrow=True, past=False)
     start = told[kinds(told).index("start")]
 
-    assert all(narrow["width"] <= wide["width"] for _, wide, narrow in start["layouts"])
+    assert all(narrow["width"] <= wide["width"] for _, wide, narrow, _ in start["layouts"])
     broker.queue("us", exchange="orders", routing_key="order.us")
     assert page.update()[-1]["layouts"][-1][2] is not None
 
@@ -141,7 +153,7 @@ def test_narrow_layouts_are_made_when_a_view_is_narrow(broker: sandbox.Broker, p
 
 
 def test_nobody_looks_and_nothing_runs(broker: sandbox.Broker, page: Page) -> None:
-    page.say(views=0)
+    page.say(views=0, page="a", narrow=False, past=False)
     broker.publish("x", exchange="orders", routing_key="order.eu")
 
     assert page.timers.armed == []
@@ -149,9 +161,9 @@ def test_nobody_looks_and_nothing_runs(broker: sandbox.Broker, page: Page) -> No
 
 
 def test_who_looks_again_is_told_what_was_missed(broker: sandbox.Broker, page: Page) -> None:
-    page.say(views=0)
+    page.say(views=0, page="a", narrow=False, past=False)
     broker.publish("x", exchange="orders", routing_key="order.eu")
-    (update, *_) = page.say(views=1)
+    (update, *_) = page.say(views=1, page="a", narrow=False, past=False)
 
     assert [row[2] for row in update["events"]] == ["channel_opened", "published", "routed"]
 
@@ -166,7 +178,7 @@ def test_an_expiry_in_real_time_has_one_timer(page: Page) -> None:
             page.timers.armed[0].is_over = True
         (timer,) = page.timers.armed
         assert 59 < timer.seconds <= 60
-        page.say(views=0)
+        page.say(views=0, page="a", narrow=False, past=False)
         assert page.timers.armed == []
 
 
@@ -212,6 +224,52 @@ def test_a_view_does_not_keep_its_broker_alive() -> None:
     assert kinds(page.update()) == ["over"]
     assert page.say(do="publish", args={"body": "x"}, id=1)[0]["error"] == "the broker is gone"
     assert kinds(page.say(need=-1)) == ["over"]
+
+
+def test_what_a_player_kept_of_its_broker_is_gone_with_it() -> None:
+    broker = sandbox.Broker(clock=sandbox.ManualClock())
+    page = Page(broker)
+    history = weakref.ref(broker.history)
+    del broker
+    gc.collect()
+    page.update()
+    gc.collect()
+
+    assert history() is None
+    assert page.player.start == {}
+
+
+def test_a_picture_of_a_broker_that_nobody_kept_says_so() -> None:
+    for view in (sandbox.Broker().graph(), sandbox.Broker().depths(), sandbox.Broker().dashboard()):
+        gc.collect()
+        bundle = view._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        assert "keep a reference" in data["text/plain"]
+
+
+def test_one_page_that_closes_leaves_the_other_awake(broker: sandbox.Broker, page: Page) -> None:
+    for name in ("a", "b"):
+        page.say(views=1, page=name, narrow=False, past=name == "a")
+    reasons = [page.player.why_off]  # in the other page one can work
+    page.say(views=0, page="b", narrow=False, past=False)
+    reasons.append(page.player.why_off)
+    assert reasons == [None, "You look at the past: go back to live to do something."]
+    broker.publish("x", exchange="orders", routing_key="order.eu")
+
+    assert kinds(page.update()) == ["events"]
+
+
+def test_one_wish_that_fails_does_not_take_the_others_along(broker: sandbox.Broker, page: Page) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    page.player._wants += fail, page.player._program
+    broker.publish("x", exchange="orders", routing_key="order.eu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sandbox.widgets.player.log.exception", lambda *_: None)
+        told = page.update()
+
+    assert kinds(told) == ["events", "program"]
 
 
 def test_one_player_serves_all_views(broker: sandbox.Broker) -> None:
@@ -326,8 +384,8 @@ def test_the_forms_hear_when_nothing_can_be_done(broker: sandbox.Broker, page: P
     heard: list[str | None] = []
     page.update()
     page.player.listeners.append(lambda: heard.append(page.player.why_off))
-    page.say(past=True)
-    page.say(past=False)
+    page.say(views=1, page="a", narrow=False, past=True)
+    page.say(views=1, page="a", narrow=False, past=False)
     broker.close()
     page.update()
 
