@@ -35,7 +35,7 @@ from sandbox.figures.lanes import STAND_BY, WALL
 from sandbox.figures.marks import DASHES, picture_of
 from sandbox.figures.palette import THEMES, Palette
 from sandbox.figures.shapes import Mark, Shape, Words
-from sandbox.figures.sprites import REACH, metrics, sprites
+from sandbox.figures.sprites import REACH, sprites
 from sandbox.layout import arrange
 from sandbox.layout.words import width_of
 
@@ -503,12 +503,6 @@ def test_signs_differ_without_colour() -> None:
     }
 
     assert [(a, b) for a, b in combinations(looks, 2) if looks[a] == looks[b]] == [("hollow", "socket")]
-
-
-def test_lengths_are_plain_values() -> None:
-    """What a drawer must know about lengths are numbers with names."""
-    assert json.loads(json.dumps(metrics())) == metrics()
-    assert metrics()["seat"] == 28
 
 
 # ---------------------------------------------------------------- marks

@@ -1,12 +1,10 @@
-"""The small signs and the lengths of a picture as plain values: a web page draws the very same ones."""
+"""The small signs of a picture as plain values: a web page draws the very same ones."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.layout import measures
-
-from . import glyphs, lanes, marks, tokens
+from . import glyphs, tokens
 from .shapes import Shape
 
 if TYPE_CHECKING:
@@ -80,50 +78,3 @@ def svg_path(path: Path) -> str:
 
 def _short(number: float | str) -> str:
     return f"{round(float(number), 2) + 0:g}"  # + 0: no negative zero
-
-
-# ---------------------------------------------------------------- lengths
-
-#: What a drawer needs besides the layout; what differs between wide and narrow is in `layout.measures`.
-_LENGTHS = {
-    "name": measures.NAME,
-    "note": measures.NOTE,
-    "line": measures.LINE,
-    "seat": measures.SEAT,
-    "lane_height": measures.LANE_HEIGHT,
-    "head_baseline": lanes.HEAD_BASELINE,
-    "status": measures.STATUS,
-    "chip_line": measures.CHIP_LINE,
-    "chip_gap": measures.CHIP_GAP,
-    "slant": measures.SLANT,
-    "pill_height": measures.PILL_HEIGHT,
-    "palm": measures.PALM,
-    "bar": measures.BAR,
-    "bar_height": lanes.BAR_HEIGHT,
-    "wall": lanes.WALL,
-    "dash": marks.DASHES[0],
-    "dash_gap": marks.DASHES[1],
-    "corner": marks.CORNER,
-    "radius": tokens.RADIUS,
-    "diamond": tokens.DIAMOND,
-    "ring": tokens.RING,
-}
-
-_PLACES = {
-    "again": tokens.AGAIN,
-    "clock": tokens.CLOCK,
-    "envelope": tokens.ENVELOPE,
-    "priority": tokens.PRIORITY,
-    "deaths": tokens.DEATHS,
-}
-
-
-def metrics() -> dict[str, float]:
-    """The lengths by which a picture is drawn into its layout, in px.
-
-    `…_x` and `…_y` are where a badge stands, from the middle of its copy.
-    """
-    places = {
-        f"{name}_{axis}": at for name, place in _PLACES.items() for axis, at in zip("xy", place, strict=True)
-    }
-    return {**_LENGTHS, **places}

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from .graph import Graph, Link, Return
-from .notes import DEFAULT_EXCHANGE, alternate_label, folded_keys, key_of, reasons_of
+from .notes import DEFAULT_EXCHANGE, alternate_label, folded_keys, key_of, reasons_of, second_ways
 from .parts import parts_of
 
 if TYPE_CHECKING:
@@ -93,13 +93,11 @@ def _add_returns(snapshot: Snapshot, graph: Graph, earlier: Mapping[str, str], f
 def _second_ways(
     snapshot: Snapshot, graph: Graph, earlier: Mapping[str, str]
 ) -> Iterator[tuple[str, Part, str, str]]:
-    """As (kind, source, name of the target, label)."""
-    for exchange in snapshot.exchanges.values():
-        source, name = graph.get("exchange", exchange.name), exchange.options.alternate_exchange
-        if source is not None and name is not None:
-            yield "alternate", source, name, alternate_label(graph.measures)
-    for queue in snapshot.queues.values():
-        source, name = graph.get("queue", queue.name), queue.options.dead_letter_exchange
-        if source is not None and name is not None:
-            reasons = reasons_of(queue, earlier.get(source.id, ""))
-            yield "dead_letter", source, name, reasons
+    """Those that begin in the picture, as (kind, source, name of the target, label)."""
+    for kind, id_, name in second_ways(snapshot):
+        source = graph.parts.get(id_)
+        if source is not None:
+            text = alternate_label(graph.measures)
+            if kind == "dead_letter":
+                text = reasons_of(snapshot.queues[source.name], earlier.get(id_, ""))
+            yield kind, source, name, text

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from .notes import visible_exchanges
+from .notes import second_ways, visible_exchanges
 from .words import counted
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _neighbours(snapshot: Snapshot, things: Mapping[str, object], focus: str) ->
     for a, b in _pairs(snapshot):
         if a in things and b in things:
             neighbours[a][b] = neighbours[b][a] = None
-    for a, b in _second_ways(snapshot):
+    for _, a, to in second_ways(snapshot):
+        b = f"exchange:{to}"
         if a in things and b in things:
             neighbours[a][b] = None
             if b == focus:
@@ -116,16 +117,6 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     for publisher in snapshot.publishers.values():
         for name in publisher.exchanges:
             yield f"publisher:{publisher.name}", f"exchange:{name}"
-
-
-def _second_ways(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    """The ends of dashed lines."""
-    for exchange in snapshot.exchanges.values():
-        if exchange.options.alternate_exchange is not None:
-            yield f"exchange:{exchange.name}", f"exchange:{exchange.options.alternate_exchange}"
-    for queue in snapshot.queues.values():
-        if queue.options.dead_letter_exchange is not None:
-            yield f"queue:{queue.name}", f"exchange:{queue.options.dead_letter_exchange}"
 
 
 def _near(focus: str, neighbours: Mapping[str, Mapping[str, None]], steps: int, most: int) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.engine.model import ExchangeOptions
 from sandbox.engine.snapshot import ExchangeView
@@ -46,11 +46,11 @@ def fits_in_circle(name: str) -> bool:
 
 def visible_exchanges(snapshot: Snapshot) -> list[ExchangeView]:
     """All exchanges but those that every broker has and this one does not use."""
-    seconds = set(_second_ways(snapshot))
+    used = {way.to for way in second_ways(snapshot)}
     exchanges = dict(snapshot.exchanges)
-    if "" in seconds:
+    if "" in used:
         exchanges.setdefault("", DEFAULT_EXCHANGE)
-    used = seconds.union(_bound(snapshot))
+    used.update(_bound(snapshot))
     return [
         exchange
         for exchange in exchanges.values()
@@ -65,12 +65,25 @@ def _bound(snapshot: Snapshot) -> Iterator[str]:
             yield binding.destination
 
 
-def _second_ways(snapshot: Snapshot) -> Iterator[str | None]:
-    """The exchanges that messages come to if nothing else wants them."""
+class SecondWay(NamedTuple):
+    """Where messages go from an exchange or a queue if nothing else wants them: to an exchange.
+
+    `kind` is that of the edge, `source` the id of the node, `to` the name of the exchange.
+    """
+
+    kind: str
+    source: str
+    to: str
+
+
+def second_ways(snapshot: Snapshot) -> Iterator[SecondWay]:
+    """All of them: the alternates of exchanges, then the dead letters of queues."""
     for exchange in snapshot.exchanges.values():
-        yield exchange.options.alternate_exchange
+        if exchange.options.alternate_exchange is not None:
+            yield SecondWay("alternate", f"exchange:{exchange.name}", exchange.options.alternate_exchange)
     for queue in snapshot.queues.values():
-        yield queue.options.dead_letter_exchange
+        if queue.options.dead_letter_exchange is not None:
+            yield SecondWay("dead_letter", f"queue:{queue.name}", queue.options.dead_letter_exchange)
 
 
 def _is_system(exchange: str) -> bool:

@@ -131,44 +131,46 @@ class Feed:
 
     def _flow(self, now: Snapshot) -> Json:
         self._replay, self._serial = None, now.serial
-        near, layouts = self._stage.set(now)
+        near, layouts = self._stage.set(now, now.serial)
         update = {"kind": "flow", "state": wire.snapshot(near.snapshot)}
         return update | {"layouts": layouts} if layouts else update
 
     def _play(self, replay: Replay, last: int, stage: Stage) -> tuple[list[Any], list[Any]]:
         """Go on to `last`: the layouts on the way, and the events as rows.
 
-        It is laid out anew after the events that change the parts of the picture, of several in a row after
-        the last one, and at the end, for lanes and hands grow with what they hold.
+        It is laid out anew after each run of events that change the parts of the picture, and at the end, for
+        lanes and hands grow with what they hold.
         """
         events = list(self._history.after(replay.serial, last))
-        moments = shaping_moments(events, stage.seen)
-        if len(moments) > MOST_LAYOUTS:
-            moments = moments[:: len(moments) // MOST_LAYOUTS + 1]
+        runs = shaping_runs(events, stage.seen)
+        step = len(runs) // MOST_LAYOUTS + 1
+        joined = [
+            (first, runs[min(n + step, len(runs)) - 1][1]) for n, (first, _) in list(enumerate(runs))[::step]
+        ]
         layouts = []
         rest = iter(events)
-        for moment in [*moments, last]:
-            replay.apply(event[1:] for event in islice(rest, moment - replay.serial))
-            layouts += stage.set(replay.snapshot())[1]
+        for first, end in [*joined, (last, last)]:
+            replay.apply(event[1:] for event in islice(rest, end - replay.serial))
+            layouts += stage.set(replay.snapshot(), first)[1]
         return layouts, [wire.event(event) for event in events]
 
 
-def shaping_moments(events: Iterable[Event], seen: set[tuple[str, str]]) -> list[int]:
-    """The serials after which the picture may have other parts, the last one wherever nothing moved between.
+def shaping_runs(events: Iterable[Event], seen: set[tuple[str, str]]) -> list[tuple[int, int]]:
+    """The runs of events that change the parts of the picture, as their first and last serials.
 
-    `seen` are the pairs of publisher and exchange that have been met, to which new ones are added.
+    Within a run no message moves, so that one layout serves for all of it.  `seen` are the pairs of publisher
+    and exchange that have been met, to which new ones are added.
     """
-    moments: list[int] = []
+    runs: list[tuple[int, int]] = []
     moved = True
     for event in events:
         if event.kind in SHAPING or _is_first_publish(event, seen):
-            if not moved:
-                moments.pop()
-            moments.append(event.serial)
+            first = event.serial if moved else runs.pop()[0]
+            runs.append((first, event.serial))
             moved = bool(event.message)
         else:
             moved = moved or bool(event.message)
-    return moments
+    return runs
 
 
 def _is_first_publish(event: Event, seen: set[tuple[str, str]]) -> bool:
@@ -196,8 +198,8 @@ class Stage:
         self._narrow: Layout | None = None
         self._sent: tuple[Layout | None, Layout | None] = (None, None)
 
-    def set(self, snapshot: Snapshot) -> tuple[Neighbourhood, list[list[Any]]]:
-        """What of the snapshot is drawn, and its layout if it is a new one.
+    def set(self, snapshot: Snapshot, serial: int) -> tuple[Neighbourhood, list[list[Any]]]:
+        """What of the snapshot is drawn, and its layout, which holds from `serial` on, if it is a new one.
 
         [serial, wide, narrow, folded]: the last are the ids of what is not drawn.
         """
@@ -213,7 +215,7 @@ class Stage:
         bindings = list(snapshot.bindings)
         narrow = None if self._narrow is None else wire.layout(self._narrow, bindings)
         folded = [wire.text(thing) for fold in near.folds for thing in fold.things]
-        return near, [[snapshot.serial, wire.layout(self._wide, bindings), narrow, folded]]
+        return near, [[serial, wire.layout(self._wide, bindings), narrow, folded]]
 
     def begin(self, replay: Replay) -> None:
         """A page begins here: it has no layout yet, and has seen what this replay has."""

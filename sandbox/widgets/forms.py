@@ -26,10 +26,8 @@ _FIELD = {"width": "240px"}
 _WIDE = {"width": "98%", "max_width": "960px"}
 _LABEL = {"description_width": "104px"}
 
-#: So many names are offered at most, and so many lines shown: it is a list to look at.
+#: So many names are offered at most: it is a list to look at.
 MOST_NAMES = 500
-MOST_LINES = 200
-LONGEST_LINE = 1_000
 
 _JSON = 'JSON, such as {"region": "eu"}'
 

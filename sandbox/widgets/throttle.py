@@ -40,7 +40,7 @@ def later(seconds: float, call: Callable[[], object]) -> Timer:
 
 
 class Throttle:
-    """Calls `flush` soon after it was asked to, `RATE` times a second at most.
+    """Calls `flush` soon after it was asked to, `RATE` times a second at most; `now` does so at once.
 
     To ask costs next to nothing and may be done on any thread.  `flush` is never called twice at once; what
     is asked for while it runs is done by a later one.
@@ -53,7 +53,6 @@ class Throttle:
         self._clock = WallClock()
         self._due = -math.inf  # when it was to ring
         self._again = False
-        self._closed = False
         self._arming = threading.RLock()  # asked by a finalizer, this thread may hold it already
         self._flushing = threading.Lock()
 
@@ -64,7 +63,7 @@ class Throttle:
                 self._arm()
 
     def _arm(self) -> None:
-        if not self._is_armed and not self._closed:
+        if not self._is_armed:
             self._timer = self._later(self._pause(), self._ring)
 
     def _pause(self) -> float:
@@ -88,7 +87,7 @@ class Throttle:
     def now(self) -> None:
         """Flush at once, or, if another thread does so just now, let it do so again."""
         self._again = True
-        while self._again and not self._closed:
+        while self._again:
             if not self._flushing.acquire(blocking=False):
                 return
             try:
@@ -96,14 +95,6 @@ class Throttle:
                 self._flush()
             finally:
                 self._flushing.release()
-
-    def close(self) -> None:
-        """Never flush again."""
-        with self._arming:
-            self._closed = True
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
 
 
 class Alarm:

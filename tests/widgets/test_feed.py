@@ -10,7 +10,7 @@ import pytest
 import sandbox
 from sandbox.engine.history import History
 from sandbox.widgets import wire
-from sandbox.widgets.feed import MOST_EVENTS, MOST_LAYOUTS, WINDOW, Feed, shaping_moments
+from sandbox.widgets.feed import MOST_EVENTS, MOST_LAYOUTS, WINDOW, Feed, shaping_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,12 @@ def feed_of(broker: sandbox.Broker) -> Feed:
 def publish(broker: sandbox.Broker, count: int = 1) -> None:
     for number in range(count):
         broker.publish({"id": number}, exchange="orders", routing_key="order.eu.new")
+
+
+def nodes_at(layouts: list[Any], serial: int) -> set[str]:
+    """The ids of the nodes of the layout that holds at a moment."""
+    _, wide, *_ = [layout for layout in layouts if layout[0] <= serial][-1]
+    return {node["id"] for node in wide["nodes"]}
 
 
 def test_a_start_has_the_last_events_and_the_state_before_them(broker: sandbox.Broker) -> None:
@@ -113,13 +119,13 @@ def test_each_moment_that_changes_the_parts_of_the_picture_has_a_layout(broker: 
     assert message is not None
     message.ack()
     update = feed_of(broker).start()
-    laid_out = {serial: {node["id"] for node in wide["nodes"]} for serial, wide, _, _ in update["layouts"]}
+    layouts = update["layouts"]
     fetched = next(row[0] for row in update["events"] if row[2] == "fetched")
     published = next(row[0] for row in update["events"] if row[2] == "published")
 
-    assert "hand:3" in laid_out[fetched]
-    assert "publisher:you" in laid_out[published]
-    assert "hand:3" not in laid_out[broker.history.last]
+    assert "hand:3" in nodes_at(layouts, fetched)
+    assert "publisher:you" in nodes_at(layouts, published)
+    assert "hand:3" not in nodes_at(layouts, broker.history.last)
 
 
 def test_what_is_declared_in_a_row_is_laid_out_once(broker: sandbox.Broker) -> None:
@@ -127,7 +133,20 @@ def test_what_is_declared_in_a_row_is_laid_out_once(broker: sandbox.Broker) -> N
         broker.queue(f"q{number}", exchange="orders", routing_key="x")
     events = list(broker.history)
 
-    assert shaping_moments(events, set()) == [events[-1].serial]
+    declared = next(event.serial for event in events if event.kind == "exchange_declared")
+    assert shaping_runs(events, set()) == [(declared, events[-1].serial)]
+
+
+def test_what_is_declared_is_in_the_picture_at_once(broker: sandbox.Broker) -> None:
+    """One layout serves a run of declarations, from its first event on."""
+    publish(broker)
+    layouts = feed_of(broker).start()["layouts"]
+    for event in broker.history:
+        if event.kind not in ("exchange_declared", "queue_declared"):
+            continue
+        assert event.target is not None
+        kind = event.kind.removesuffix("_declared")
+        assert f"{kind}:{event.target.name}" in nodes_at(layouts, event.serial)
 
 
 def test_layouts_are_bounded(broker: sandbox.Broker) -> None:
@@ -180,12 +199,10 @@ def test_every_start_has_the_layouts_of_its_own_events(broker: sandbox.Broker) -
     publish(broker, 3)
     broker.queue("z", exchange="orders", routing_key="z")
     feed = feed_of(broker)
-    first = [layout[0] for layout in feed.start()["layouts"]]
-
-    assert [layout[0] for layout in feed.start()["layouts"]] == first  # the page asks again
-    assert [layout[0] for layout in feed.past(10)["layouts"]] == first
     published = next(event.serial for event in broker.history if event.kind == "published")
-    assert published in first
+
+    for update in (feed.start(), feed.start(), feed.past(10)):  # the page asks again
+        assert "publisher:you" in nodes_at(update["layouts"], published)
 
 
 def test_looking_at_the_past_does_not_move_the_present(broker: sandbox.Broker) -> None:

@@ -117,18 +117,6 @@ def test_an_error_in_a_flush_does_not_block_the_next() -> None:
     assert flushed == [1, 1]
 
 
-def test_a_closed_throttle_never_flushes() -> None:
-    timers, flushed = Timers(), []
-    throttle = Throttle(lambda: flushed.append(1), later=timers)
-    throttle()
-    throttle.close()
-    throttle()
-    throttle.now()
-
-    assert timers.armed == []
-    assert flushed == []
-
-
 def test_an_alarm_rings_once_and_a_new_moment_replaces_the_old() -> None:
     timers, rung = Timers(), []
     alarm = Alarm(lambda: rung.append(1), later=timers)
