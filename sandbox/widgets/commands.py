@@ -165,7 +165,7 @@ class Commands:
                 key = message.channel.channel_id, message.delivery_tag
                 self._messages[key] = _Made(done.variable, key, message)
                 self._fetching.add(key[0])
-            return f"{done.variable} is the head of {queue}"
+            return f"fetched the head of {queue}, in the program {done.variable}"
 
         return Order(Call("broker", "get", (queue,), _some(no_ack=no_ack), result="message"), then)
 
@@ -191,15 +191,16 @@ class Commands:
         return Order(call, lambda done: f"received {done.value}")
 
     def _cancel(self, given: Given) -> Order:
-        return Order(Call(self._consumer(given).variable, "cancel"))
+        call = Call(self._consumer(given).variable, "cancel")
+        return Order(call, lambda _: "cancelled; what it holds stays with its channel")
 
     def _close_channel(self, given: Given) -> Order:
         channel = given.whole("channel")
         if channel in self._consumers:
-            return Order(Call(self._consumers[channel].variable, "close"))
+            return Order(Call(self._consumers[channel].variable, "close"), _closed)
         for (number, _), made in self._messages.items():
             if number == channel:
-                return Order(Call(f"{made.variable}.channel", "close"))
+                return Order(Call(f"{made.variable}.channel", "close"), _closed)
         raise Malformed(f"channel {channel} belongs to code: it is closed there")
 
     # ------------------------------------------------------------ acknowledgements
@@ -209,22 +210,22 @@ class Commands:
         channel, tag = _delivery(given)
         variable = self._holder(channel, tag, all_of_them=bool(multiple) and tag == 0)
         if channel in self._consumers:
-            return Order(Call(f"{variable}.channel", "basic_ack", (tag,), multiple))
-        return Order(Call(variable, "ack", (), multiple))
+            return Order(Call(f"{variable}.channel", "basic_ack", (tag,), multiple), _acknowledged)
+        return Order(Call(variable, "ack", (), multiple), _acknowledged)
 
     def _requeue(self, given: Given) -> Order:
         channel, tag = _delivery(given)
         variable = self._holder(channel, tag)
         if channel in self._consumers:
-            return Order(Call(f"{variable}.channel", "basic_nack", (tag,), {"requeue": True}))
-        return Order(Call(variable, "requeue"))
+            return Order(Call(f"{variable}.channel", "basic_nack", (tag,), {"requeue": True}), _requeued)
+        return Order(Call(variable, "requeue"), _requeued)
 
     def _reject(self, given: Given) -> Order:
         channel, tag = _delivery(given)
         variable = self._holder(channel, tag)
         if channel in self._consumers:
-            return Order(Call(f"{variable}.channel", "basic_reject", (tag,), {"requeue": False}))
-        return Order(Call(variable, "reject"))
+            return Order(Call(f"{variable}.channel", "basic_reject", (tag,), {"requeue": False}), _rejected)
+        return Order(Call(variable, "reject"), _rejected)
 
     def _holder(self, channel: int, tag: int, *, all_of_them: bool = False) -> str:
         """The variable of the consumer on that channel, or of the message, that has this delivery.
@@ -265,7 +266,8 @@ class Commands:
             alternate_exchange=given.text("alternate_exchange", ""),
             arguments=given.table("arguments"),
         )
-        return Order(Call("broker", "exchange", (given.name("name"),), options))
+        name = given.name("name")
+        return Order(Call("broker", "exchange", (name,), options), lambda _: f"exchange {name} is declared")
 
     def _queue(self, given: Given) -> Order:
         options = _some(
@@ -285,13 +287,14 @@ class Commands:
             binding_arguments=given.table("binding_arguments"),
             arguments=given.table("arguments"),
         )
-        return Order(Call("broker", "queue", (given.name("name"),), options))
+        name = given.name("name")
+        return Order(Call("broker", "queue", (name,), options), lambda _: f"queue {name} is declared")
 
     def _bind(self, given: Given) -> Order:
-        return Order(self._binding("bind", given))
+        return Order(self._binding("bind", given), lambda _: "bound")
 
     def _unbind(self, given: Given) -> Order:
-        return Order(self._binding("unbind", given))
+        return Order(self._binding("unbind", given), lambda _: "there is no such binding any more")
 
     @staticmethod
     def _binding(method: str, given: Given) -> Call:
@@ -315,7 +318,7 @@ class Commands:
             in_code = f"broker.delete(sandbox.Exchange({name!r}))"
             raise Malformed(f"a queue has that name too; in code: {in_code}")
         options = _some(if_unused=given.flag("if_unused"), if_empty=given.flag("if_empty"))
-        return Order(Call("broker", "delete", (name,), options))
+        return Order(Call("broker", "delete", (name,), options), lambda _: f"{kind} {name} is deleted")
 
     # ------------------------------------------------------------ time
 
@@ -382,9 +385,29 @@ def _held(snapshot: Snapshot, channel: int) -> set[int]:
     return {seat.tag for seat in held}
 
 
+def _closed(_: Done) -> str:
+    return "closed; what it held is back in its seats"
+
+
+def _acknowledged(_: Done) -> str:
+    return "acknowledged"
+
+
+def _requeued(_: Done) -> str:
+    return "back in its seat"
+
+
+def _rejected(_: Done) -> str:
+    return "rejected"
+
+
 def _happened(done: Done) -> str:
     due: Any = done.value
-    return "nothing will happen by itself" if due is None else f"{due.time:g} s: {due.queue}"
+    return (
+        "nothing will happen by itself"
+        if due is None
+        else f"at {due.time:g} s something was due in {due.queue}"
+    )
 
 
 def _show_nothing(*_: object) -> None:

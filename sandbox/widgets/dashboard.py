@@ -49,7 +49,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     @property
     def code(self) -> str:
-        """What was done by hand so far, as a Python program that does the same with a fresh broker."""
+        """What was done by hand, as a Python program that does the same to a broker as this one was."""
         return str(self._player.commands.program)
 
     # ------------------------------------------------------------ regions

@@ -228,16 +228,17 @@ class Program:
 
     @property
     def begin(self) -> list[str]:
-        """The lines that make a fresh broker, and say what is missing, if something is."""
+        """The lines that make a fresh broker, or, if ours was used before, go on with that one."""
         imports = ["import sandbox"]
         if any(line.refusal for line in tuple(self._lines)):
             imports[:0] = ["from contextlib import suppress", ""]
         clock = "clock=sandbox.ManualClock()" if self._is_manual else ""
         notes = []
-        if self._was_used:
-            notes.append("# What this broker had before was not made by hand, and is not written here.")
         if self._folded:
             notes.append(f"# {self._folded:,} earlier lines are folded away: what they made is missing here.")
+        if self._was_used:
+            used = "# This goes on with `broker` as it was when its dashboard was opened."
+            return [*imports, "", used, *notes]
         return [*imports, "", f"broker = sandbox.Broker({clock})", *notes]
 
     def __str__(self) -> str:

@@ -336,7 +336,7 @@ def test_time(commands: Commands, still: Broker) -> None:
     do(commands, "publish", body="x", routing_key="work")
     do(commands, "advance", seconds="1.25")
     do(commands, "advance", seconds=1)
-    assert do(commands, "step").notes == ("5 s: work",)
+    assert do(commands, "step").notes == ("at 5 s something was due in work",)
     assert do(commands, "step").notes == ("nothing will happen by itself",)
     assert do(commands, "run_until_idle").notes == ("0 steps, and nothing more will happen by itself",)
     assert refused(commands, "advance", seconds=-1).error == "time cannot go back: advance(-1)"
