@@ -72,7 +72,8 @@ export class Motion {
     }
     if (!place) return;
     const mark = svg("g", { transform: `translate(${place[0]} ${place[1]})`, "data-flash": "1", class: "sandbox-flash" });
-    if (copy) mark.append(sprites.at("token_done", 0, 0), sprites.at("tick", 0, 0));
+    const outline = born(row, state)?.deaths ? "diamond" : "token";
+    if (copy) mark.append(sprites.at(`${outline}_done`, 0, 0), sprites.at("tick", 0, 0));
     else mark.append(sprites.at(sign, 0, 0));
     this.layer.append(mark);
     setTimeout(() => mark.remove(), FLASH);
@@ -83,34 +84,28 @@ export class Motion {
 function way(row, scene) {
   const [, , kind, message, copy, source, target, position] = row;
   const { state, geometry, sprites } = scene;
-  const plain = (meaning = "alive", diamond = false) => wrapped(sprites.token(message, 0, 0, meaning, diamond));
+  const isDiamond = (row[10]?.deaths ?? born(row, state)?.deaths) > 0;
+  const token = (meaning = "alive", diamond = isDiamond) => wrapped(sprites.token(message, 0, 0, meaning, diamond));
   const seatOf = (queue) => geometry.seat(queue, position, state) ?? headOf(geometry, queue);
-  const known = () => state.queues.get(source[1]) && state.seatsOf(source[1], 1000).find((seat) => seat.copy === copy);
-  const moving = () => {
-    const seat = known();
-    return wrapped(sprites.token(message, 0, 0, "alive", Boolean(seat?.deaths)));
-  };
   const origin = () =>
     source[0] === "unacked" ? geometry.socket(source[2], source[3], copy, state) ?? seatOf(source[1]) : seatOf(source[1]);
-  const falls = (start, meaning, diamond = false) => ({
+  const falls = (start, meaning) => ({
     points: start && [start, [start[0], start[1] + FALL]],
-    token: plain(meaning, diamond),
+    token: token(meaning),
     fades: true,
   });
   let trip = null;
   switch (kind) {
     case "published":
-      trip = { points: publishing(geometry, source[1], target[1]), token: plain() };
+      trip = { points: publishing(geometry, source[1], target[1]), token: token() };
       break;
-    case "routed": {
-      const deaths = row[10]?.deaths ?? 0;
-      trip = { points: routing(row, scene), token: wrapped(sprites.token(message, 0, 0, "alive", deaths > 0)) };
+    case "routed":
+      trip = { points: routing(row, scene), token: token() };
       break;
-    }
     case "refused": {
       const there = routing(row, scene, true);
       const wall = there?.at(-1);
-      trip = there && { points: [...there, [wall[0] - 26, wall[1] - 16], [wall[0] - 30, wall[1] + FALL]], token: plain("lost"), fades: true };
+      trip = there && { points: [...there, [wall[0] - 26, wall[1] - 16], [wall[0] - 30, wall[1] + FALL]], token: token("lost"), fades: true };
       break;
     }
     case "lost":
@@ -124,14 +119,14 @@ function way(row, scene) {
     case "sent": {
       const end = geometry.socket(target[2], target[3], copy, state);
       const start = seatOf(source[1]);
-      trip = { points: start && [start, end ?? [start[0] + 60, start[1]]], token: moving() };
+      trip = { points: start && [start, end ?? [start[0] + 60, start[1]]], token: token() };
       break;
     }
     case "requeued":
-      trip = { points: [origin(), seatOf(target[1])], token: moving() };
+      trip = { points: [origin(), seatOf(target[1])], token: token() };
       break;
     case "dead_lettered":
-      trip = { points: dying(row, origin(), geometry), token: plain("alive", true) };
+      trip = { points: dying(row, origin(), geometry), token: token("alive", true) };
       break;
     case "expired":
       trip = falls(origin(), "dead");
@@ -139,7 +134,7 @@ function way(row, scene) {
     case "dropped": {
       const start = origin();
       const head = headOf(geometry, source[1]);
-      trip = start && head && { points: [start, [head[0] + 30, head[1]], [head[0] + 30, head[1] + FALL]], token: plain("lost"), fades: true };
+      trip = start && head && { points: [start, [head[0] + 30, head[1]], [head[0] + 30, head[1] + FALL]], token: token("lost"), fades: true };
       break;
     }
     case "rejected":
@@ -153,6 +148,10 @@ function way(row, scene) {
   }
   return trip?.points?.every(Boolean) ? trip : null;
 }
+
+/** What a copy that is already there was born with, if that is known. */
+const born = ([, , , , copy, source, , position], state) =>
+  copy && source[0] !== "exchange" ? state.queues.get(source[1])?.copies.get(position) : null;
 
 const wrapped = (token) => svg("g", {}, token);
 

@@ -191,6 +191,44 @@ def test_what_leaves_falls(
     assert page.ledger[1] == ledger
 
 
+@pytest.mark.parametrize(
+    ("options", "act", "sign"),
+    [
+        ({"message_ttl": 5}, "expire", "diamond_dead"),
+        ({"max_length": 1}, "overflow", "diamond_lost"),
+        ({}, "reject", "diamond_lost"),
+        ({}, "purge", "diamond_dead"),
+        ({}, "ack", "diamond_done"),
+    ],
+)
+def test_a_dead_letter_stays_a_diamond(
+    front: Open, still: Broker, options: dict[str, object], act: str, sign: str
+) -> None:
+    """Whatever becomes of it in the end."""
+    still.exchange("graveyard", "fanout")
+    still.queue("dead", exchange="graveyard", **options)  # type: ignore[arg-type]
+    still.queue("work", dead_letter_exchange="graveyard")
+    still.publish("a", routing_key="work")
+    still.get("work").reject()  # type: ignore[union-attr]
+    held = still.get("dead") if act in {"reject", "ack"} else None
+    page = front(still)
+    page.show("graph")
+    if act == "expire":
+        still.advance(5)
+    elif act == "overflow":
+        still.publish("b", "graveyard")
+    elif act == "purge":
+        still.purge("dead")
+    elif held is not None:
+        getattr(held, act)()
+    for _ in range(40):
+        if page.root.locator(f".sandbox-tokens .sandbox-{sign}").count():
+            break
+        page.play(FRAME)
+    else:
+        pytest.fail(f"no {sign} was seen")
+
+
 def test_what_nobody_wants_is_lost_or_returned(front: Open, still: Broker) -> None:
     """It falls below the exchange, where the last one stays; a mandatory one comes back to its publisher."""
     page = front(shop(still))
