@@ -1,9 +1,10 @@
 // Which events play together, and how long that takes.  A publish takes no broker time, yet its token needs half a
 // second to be seen: this is where the second of the two times comes from.
 
-/** px of one hop take so many milliseconds. */
+/** One hop takes so many milliseconds, however far it is. */
 export const HOP = 350;
 export const SLOW_HOP = 1200;
+export const STILL_HOP = 400; // where nothing may move: a line is thick for so long, even if there is a hurry
 
 /** The kinds that are seen to travel; all others change the picture at once. */
 const TRAVELS = new Set([

@@ -1,11 +1,12 @@
 // Where everything stands in the picture: seats, sockets, and the ways between them.  Coordinates are the layout's.
 
-/** The measures of parts.py that a picture needs, in px. */
+import { SEATS, consumerKey } from "./state.js";
+
+/** The measures of measures.py that a picture needs, in px. */
 export const SEAT = 28;
 export const LANE_HEIGHT = 30;
-const MOST_HELD = 12;
 const PALM = 24;
-const WIDE = { narrow: false, seats: 12, at_the_head: 5, sockets: 8, grasp: 8, gate: 12 };
+const WIDE = { narrow: false, seats: SEATS, at_the_head: 5, sockets: 8, grasp: 8, gate: 12 };
 
 /** The layout of a broker in which there is nothing. */
 export const EMPTY = { width: 560, height: 96, nodes: [], edges: [] };
@@ -77,9 +78,9 @@ export class Geometry {
     const node = this.holder(channel, consumer);
     if (!node) return null;
     const tag = node.kind === "hand" ? "" : consumer;
-    const held = state.heldBy(channel, tag, MOST_HELD);
+    const held = state.heldBy(channel, tag, SEATS);
     const index = held.findIndex((seat) => seat.copy === copy);
-    const view = state.consumers.get(`${channel}:${consumer}`);
+    const view = state.consumers.get(consumerKey(channel, consumer));
     const shown = this.socketsShown(node, held.length + (index < 0 ? 1 : 0), view?.prefetch ?? 0);
     return this.socketAt(node, Math.min(index < 0 ? held.length : index, shown));
   }

@@ -1,11 +1,14 @@
 // The routing graph at the playhead, with messages moving through it.
 
-import { channel, consumer, hand, lane, measureIn } from "./lanes.js";
+import { emptiness } from "./empty.js";
 import { Keys } from "./keys.js";
+import { channel, consumer, hand, lane, measureIn } from "./lanes.js";
 import { Motion } from "./motion.js";
-import { label, nodeWords, publisherNotes } from "./phrases.js";
+import { nodeWords } from "./phrases.js";
+import { Publishers } from "./publishers.js";
 import { Scene } from "./scene.js";
-import { svg, html } from "./svg.js";
+import { SEATS, consumerKey } from "./state.js";
+import { html, svg } from "./svg.js";
 import { edge, exchange, fold, publisher } from "./things.js";
 
 const DRAWN = { publisher, exchange, queue: lane, consumer, hand, channel, fold };
@@ -24,15 +27,14 @@ export class Graph {
     this.tokens = svg("g", { class: "sandbox-tokens", "aria-hidden": "true" });
     this.motion = new Motion(this.tokens, this);
     this.picture = svg("svg", { role: "group", "aria-label": "Routing graph" }, this.edges, this.nodes, this.tokens);
-    this.empty = html("div", { class: "sandbox-empty", hidden: true });
-    this.publishers = html("div", { class: "sandbox-row sandbox-publishers", hidden: true });
-    this.root = html("div", { class: "sandbox-graph" }, this.publishers, this.picture, this.empty);
+    this.empty = emptiness();
+    this.publishers = new Publishers(player);
+    this.root = html("div", { class: "sandbox-graph" }, this.publishers.root, this.picture, this.empty);
     root.append(this.root);
     this.keys = new Keys(this, player);
-    this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.ends = [
       player.on("frame", () => this.draw()),
-      player.on("beat", (beat) => this.motion.begin(beat, this.still.matches)),
+      player.on("beat", (beat) => this.motion.begin(beat, player.still.matches)),
       player.on("travel", (part) => this.motion.travel(part)),
       player.on("landed", () => this.motion.clear()),
       player.on("passed", (row) => this.motion.flash(row)),
@@ -78,28 +80,12 @@ export class Graph {
     this.picture.setAttribute("viewBox", `0 0 ${width} ${layout.height}`);
     this.picture.setAttribute("width", width * this.scale);
     this.picture.style.display = nodes.length ? "" : "none";
-    this.showEmptiness(nodes.length === 0);
+    this.empty.hidden = nodes.length > 0;
     this.drawEdges(layout.edges, scene);
     this.drawNodes(nodes, scene);
-    this.drawPublishers(scene);
+    this.publishers.draw(scene.isNarrow ? [...scene.state.publishers.values()] : []);
     this.light(scene);
     this.tick(scene);
-  }
-
-  /** In a narrow picture publishers are chips above it. */
-  drawPublishers({ isNarrow, state }) {
-    const publishers = isNarrow ? [...state.publishers.values()] : [];
-    this.publishers.hidden = !publishers.length;
-    const signature = JSON.stringify(publishers);
-    if (this.publishers.dataset.signature === signature) return;
-    this.publishers.dataset.signature = signature;
-    this.publishers.replaceChildren(...publishers.map((publisher) => this.chip(publisher)));
-  }
-
-  chip(publisher) {
-    const choose = () => this.player.select(`publisher:${publisher.name}`);
-    const name = html("strong", {}, html("bdi", {}, label(publisher.name)));
-    return html("button", { type: "button", click: choose }, name, ` ${publisherNotes(publisher).join(", ")}`);
   }
 
   drawEdges(edges, scene) {
@@ -189,16 +175,6 @@ export class Graph {
       this.ticking = null;
     }
   }
-
-  /** An empty broker: what to type. */
-  showEmptiness(isEmpty) {
-    this.empty.hidden = !isEmpty;
-    if (!isEmpty || this.empty.firstChild) return;
-    this.empty.append(
-      html("p", {}, "Nothing is declared yet. Begin with"),
-      html("code", {}, 'broker.exchange("orders", type="topic")'),
-    );
-  }
 }
 
 function exists(node, state) {
@@ -210,7 +186,7 @@ function exists(node, state) {
     case "queue":
       return state.queues.has(node.name);
     case "consumer":
-      return state.consumers.has(`${node.channel}:${node.name}`);
+      return state.consumers.has(consumerKey(node.channel, node.name));
     case "hand":
     case "channel":
       return state.channels.has(node.channel);
@@ -229,19 +205,19 @@ const isComing = (node, beat) =>
 /** What a node's picture depends on, as text. */
 function facts(node, scene) {
   const { state, time, lifted } = scene;
-  const held = (tag) => state.heldBy(node.channel, tag, 12);
+  const held = (tag) => state.heldBy(node.channel, tag, SEATS);
   const flying = (seats) => seats.filter((seat) => lifted.has(seat.copy)).map((seat) => [seat.copy, scene.returning.has(seat.copy)]);
   const parts = [node, scene.flow, scene.isNarrow];
   switch (node.kind) {
     case "queue": {
       const { options, ready, unacked } = state.queues.get(node.name);
-      const seats = state.seatsOf(node.name, 12);
+      const seats = state.seatsOf(node.name, SEATS);
       const ticks = seats.some((seat) => seat.expires !== null) ? time : 0;
       parts.push(options, ready, unacked, seats, ticks, flying(seats), scene.flow ? scene.deepest : 0);
       break;
     }
     case "consumer":
-      parts.push(state.consumers.get(`${node.channel}:${node.name}`), held(node.name), flying(held(node.name)));
+      parts.push(state.consumers.get(consumerKey(node.channel, node.name)), held(node.name), flying(held(node.name)));
       break;
     case "hand":
       parts.push(held(""), flying(held("")));

@@ -1,7 +1,9 @@
 // What is selected: a queue, an exchange, a consumer or a channel, a message.  Looking changes nothing.
 
-import { clockTime, consumerStatus, eventWords, label, seconds, shown, thousands } from "./phrases.js";
+import { asText, clockTime, consumerStatus, eventWords, keyWords, label, seconds, shown, thousands } from "./phrases.js";
 import { Panel } from "./panel.js";
+import { row, table } from "./rows.js";
+import { consumerKey } from "./state.js";
 import { html } from "./svg.js";
 
 const MOST = 50;
@@ -55,7 +57,7 @@ export class Inspector extends Panel {
   queue(queue, state) {
     const seats = state.seatsOf(queue.name, MOST);
     const count = queue.ready + queue.unacked;
-    const rows = seats.map((seat) => this.seatRow(seat));
+    const rows = seats.map((seat) => row(this.seatRow(seat)));
     const more = count > seats.length ? [html("p", { class: "sandbox-muted" }, `and ${thousands(count - seats.length)} more`)] : [];
     return [
       heading("Queue", queue.name),
@@ -87,7 +89,7 @@ export class Inspector extends Panel {
     for (const { binding, taken } of state.bindings.values()) {
       if (binding.source !== exchange.name) continue;
       const target = `${binding.to_exchange ? "exchange" : "queue"}:${binding.destination}`;
-      rows.push([keyWords(binding, exchange.options.type), this.link(target, binding.destination), thousands(taken)]);
+      rows.push(row([keyWords(binding, exchange.options.type), this.link(target, binding.destination), thousands(taken)]));
     }
     const { options } = exchange;
     const details = [["type", options.type]];
@@ -127,7 +129,7 @@ export class Inspector extends Panel {
 
   consumer(consumer, state) {
     const held = state.heldBy(consumer.channel, consumer.tag, MOST);
-    const key = `${consumer.channel}:${consumer.tag}`;
+    const key = consumerKey(consumer.channel, consumer.tag);
     const isOurs = this.player.byHand.consumers.includes(key);
     const buttons = [["Receive", "receive", { consumer: key }], ["Cancel", "cancel", { consumer: key }], ["Close channel", "close_channel", { channel: consumer.channel }]];
     return [
@@ -158,7 +160,7 @@ export class Inspector extends Panel {
       const where = { channel: seat.channel, tag: seat.tag };
       const state = seat.handed ? "" : "sealed";
       const actions = this.buttons([["Ack", "ack", where], ["Requeue", "requeue", where], ["Reject", "reject", where]], !seat.handed);
-      return [this.link(`message:${seat.message}`, String(seat.message)), String(seat.tag), state, isOurs ? actions : ""];
+      return row([this.link(`message:${seat.message}`, String(seat.message)), String(seat.tag), state, isOurs ? actions : ""]);
     });
     return [table(["message", "tag", "", ""], rows)];
   }
@@ -171,8 +173,7 @@ export class Inspector extends Panel {
   /** The life line of a message: each step, and why. */
   message(number, state) {
     const { player } = this;
-    const events = (player.stretch ?? player.window)?.events ?? [];
-    const life = events.filter((row) => row[3] === number);
+    const life = player.events.filter((row) => row[3] === number);
     const birth = life.find((row) => row[2] === "published");
     const header = birth?.[10] ?? this.headerOf(number, state);
     const steps = life.slice(-MOST).map((row) =>
@@ -222,16 +223,6 @@ function facts(rows) {
   return html("dl", {}, ...rows.flatMap(([name, value]) => [html("dt", {}, name), html("dd", {}, html("bdi", {}, shown(value)))]));
 }
 
-function table(names, rows) {
-  const cells = (row, name) => row.map((cell) => html(name, {}, typeof cell === "string" ? html("bdi", {}, cell) : cell));
-  return html(
-    "table",
-    {},
-    html("thead", {}, html("tr", {}, ...cells(names, "th"))),
-    html("tbody", {}, ...rows.map((row) => html("tr", {}, ...cells(row, "td")))),
-  );
-}
-
 function optionRows(options) {
   const times = [["message_ttl", "TTL"], ["expires", "expires when unused for"]];
   const rows = times.filter(([key]) => options[key] !== null).map(([key, name]) => [name, seconds(options[key])]);
@@ -255,14 +246,4 @@ function headerRows(header) {
   return rows;
 }
 
-const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
-
 const shownBody = (header) => header.body.split("\n").map(shown).join("\n");
-
-function keyWords(binding, type) {
-  if (type === "fanout") return "everything";
-  if (type !== "headers") return shown(binding.routing_key) || '""';
-  const match = binding.arguments["x-match"] ?? "all";
-  const pairs = Object.entries(binding.arguments).filter(([key]) => !key.startsWith("x-"));
-  return `${match}: ${pairs.map(([key, value]) => `${shown(key)}=${asText(value)}`).join(", ")}`;
-}

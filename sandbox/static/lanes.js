@@ -2,6 +2,7 @@
 
 import { LANE_HEIGHT, SEAT } from "./geometry.js";
 import { consumerStatus, isFull, label, queueCounts, thousands } from "./phrases.js";
+import { SEATS, consumerKey } from "./state.js";
 import { box, circle, rounded, shape, straight, words } from "./svg.js";
 
 const NAME = 12;
@@ -103,7 +104,7 @@ export function many(x, y, width, text, isHollow) {
 /** A consumer, which is its sockets: as many as its prefetch, an open tray, or a chute. */
 export function consumer(node, scene) {
   const { state } = scene;
-  const view = state.consumers.get(`${node.channel}:${node.name}`);
+  const view = state.consumers.get(consumerKey(node.channel, node.name));
   const { x, y, width, height } = node;
   const parts = [
     words(node.label, x, y - HEAD, { size: NAME, bold: true }),
@@ -111,7 +112,7 @@ export function consumer(node, scene) {
   ];
   if (view.no_ack) return [...parts, ...chute(node, view, scene)];
   parts.push(view.prefetch ? pill(x, y, width, height, view.active) : tray(node, view.active));
-  parts.push(...sockets(node, state.heldBy(node.channel, node.name, 12), view.unacked, view.prefetch, scene));
+  parts.push(...sockets(node, state.heldBy(node.channel, node.name, SEATS), view.unacked, view.prefetch, scene));
   if (isFull(view)) parts.push(scene.sprites.at("gate", x - scene.geometry.measures.gate, y + height / 2));
   return parts;
 }
@@ -168,7 +169,7 @@ function sockets(node, held, count, prefetch, scene) {
 
 /** What was fetched by get on one channel: no consumer, only a hand. */
 export function hand(node, scene) {
-  const held = scene.state.heldBy(node.channel, "", 12);
+  const held = scene.state.heldBy(node.channel, "", SEATS);
   const { x, y, width, height } = node;
   const queues = [...new Set(held.map((seat) => seat.queue))];
   const from = queues.length === 1 ? `from ${label(queues[0])}` : `from ${queues.length} queues`;

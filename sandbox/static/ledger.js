@@ -1,6 +1,6 @@
 // The ledger: nothing vanishes.  Each number is a button that filters the log and lights the copies.
 
-import { COPY_TERMS, MESSAGE_TERMS, plain, shown, thousands } from "./phrases.js";
+import { COPY_TERMS, MESSAGE_TERMS, shown, thousands } from "./phrases.js";
 import { Panel } from "./panel.js";
 import { html } from "./svg.js";
 
@@ -9,7 +9,7 @@ export class LedgerLine extends Panel {
     super(root, player, ["frame", "filtered"], { class: "sandbox-ledger", role: "group", "aria-label": "Ledger" });
     this.messages = html("span", { class: "sandbox-sum" });
     this.copies = html("span", { class: "sandbox-sum" });
-    this.note = html("span", { class: "sandbox-note", role: "status" });
+    this.note = html("span", { class: "sandbox-note" });
     this.root.append(html("div", {}, this.messages, this.copies), this.note);
     this.draw();
   }
@@ -63,7 +63,7 @@ export class LedgerLine extends Panel {
         title: `show in the log what is ${name}`,
         click: () => this.player.filterBy({ word, name }),
       },
-      `${plain(count)} ${name}`,
+      `${count} ${name}`,
     );
   }
 }

@@ -1,6 +1,7 @@
 // The log: one line per event in words, newest last.  A click puts the playhead there.
 
 import { belongs } from "./doors.js";
+import { Lines } from "./lines.js";
 import { Panel } from "./panel.js";
 import { clockTime, eventWords } from "./phrases.js";
 import { html } from "./svg.js";
@@ -17,28 +18,28 @@ export class Log extends Panel {
       input: () => this.draw(),
     });
     this.clear = html("button", { type: "button", click: () => player.filterBy(null) });
-    this.list = html("ol", { tabindex: "0", "aria-label": "Events" });
-    this.root.append(html("div", { class: "sandbox-row" }, this.input, this.clear), this.list);
+    this.lines = new Lines("Events");
+    this.root.append(html("div", { class: "sandbox-row" }, this.input, this.clear), this.lines.root);
     this.draw();
   }
 
   draw() {
-    const { player } = this;
-    const events = (player.stretch ?? player.window)?.events ?? [];
-    const { filter } = player;
+    const { filter, events, first, flowing, following, shown, window } = this.player;
     this.clear.hidden = !filter;
     this.clear.textContent = filter ? `only: ${filter.name} (show all)` : "";
-    const rows = this.matching(events);
-    const first = player.window && player.first > 1 ? [html("li", { class: "sandbox-muted" }, `events before ${player.first} are forgotten`)] : [];
-    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 30;
-    const signature = `${rows.at(-1)?.[0]} ${rows.length} ${player.shown?.serial} ${this.input.value} ${filter?.word} ${player.flowing}`;
+    const ends = [first, events[0]?.[0], events.at(-1)?.[0]];
+    const signature = JSON.stringify([...ends, shown?.serial, this.input.value, filter?.word, flowing, following, Boolean(window)]);
     if (signature === this.signature) return;
     this.signature = signature;
-    this.list.replaceChildren(...(rows.length < MOST ? first : []), ...rows.map((row) => this.line(row)));
-    if (player.flowing && !player.window) this.list.append(html("li", { class: "sandbox-muted" }, "flow view: the log goes on when it is calm"));
-    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
-    const here = player.following ? null : this.list.querySelector("[aria-current]");
-    if (here) this.reveal(here);
+    const rows = this.matching(events);
+    const isWhole = rows.length < MOST && window && first > 1;
+    this.lines.fill(
+      ...(isWhole ? [note(`events before ${first} are forgotten`)] : []),
+      ...rows.map((row) => this.line(row)),
+      ...(flowing && !window ? [note("flow view: the log goes on when it is calm")] : []),
+    );
+    const here = following ? null : this.lines.root.querySelector("[aria-current]");
+    if (here) this.lines.reveal(here);
   }
 
   matching(events) {
@@ -55,12 +56,6 @@ export class Log extends Panel {
     return found.reverse();
   }
 
-  /** Scroll the list, and never the page, until a line of it is seen. */
-  reveal(line) {
-    const [frame, box] = [this.list, line].map((element) => element.getBoundingClientRect());
-    this.list.scrollTop += Math.min(0, box.top - frame.top) + Math.max(0, box.bottom - frame.bottom);
-  }
-
   line(row) {
     const isHere = row[0] === this.player.shown?.serial;
     const text = html("bdi", {}, eventWords(row));
@@ -69,10 +64,12 @@ export class Log extends Panel {
       { "aria-current": isHere ? "step" : null },
       html(
         "button",
-        { type: "button", click: () => this.player.seek(row[0]), title: "put the playhead after this event" },
+        { type: "button", "data-key": row[0], click: () => this.player.seek(row[0]), title: "put the playhead after this event" },
         html("span", { class: "sandbox-muted" }, `${row[0]}  ${clockTime(row[1])}  `),
         text,
       ),
     );
   }
 }
+
+const note = (text) => html("li", { class: "sandbox-muted" }, text);

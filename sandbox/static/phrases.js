@@ -1,5 +1,7 @@
 // What the picture says in words: counts, statuses, events, and what a screen reader is told.
 
+import { consumerKey } from "./state.js";
+
 export const counted = (number, noun) => `${thousands(number)} ${number === 1 ? noun : plural(noun)}`;
 const plural = (noun) => (noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`);
 export const thousands = (number) => number.toLocaleString("en-US");
@@ -66,6 +68,18 @@ export function lostNote(exchange, isNarrow = false) {
   const why = exchange.name ? "no binding" : "no such queue";
   return `${thousands(exchange.lost)} lost${isShort ? "" : `: ${why}`}`;
 }
+
+/** Which messages a binding of an exchange of that type takes. */
+export function keyWords(binding, type) {
+  if (type === "fanout") return "everything";
+  if (type !== "headers") return shown(binding.routing_key) || '""';
+  const match = binding.arguments["x-match"] ?? "all";
+  const pairs = Object.entries(binding.arguments).filter(([key]) => !key.startsWith("x-"));
+  return `${shown(match)}: ${pairs.map(([key, value]) => `${shown(key)}=${shown(asText(value))}`).join(", ")}`;
+}
+
+/** A value of a table of headers or arguments. */
+export const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
 const place = (name) => shown(name) || "the default exchange";
 
@@ -194,7 +208,7 @@ export function nodeWords(node, state, time) {
       return `Exchange ${place(node.name)}, ${exchange.options.type}, got ${counted(exchange.published, "message")}${lost}`;
     }
     case "consumer": {
-      const consumer = state.consumers.get(`${node.channel}:${node.name}`);
+      const consumer = state.consumers.get(consumerKey(node.channel, node.name));
       return `Consumer ${shown(node.name)} on channel ${node.channel}${consumer ? `, ${consumerStatus(consumer)}` : ""}`;
     }
     case "publisher": {
@@ -209,6 +223,3 @@ export function nodeWords(node, state, time) {
       return shown(node.label || node.name);
   }
 }
-
-/** A number as the ledger prints it. */
-export const plain = (number) => String(number);

@@ -1,6 +1,6 @@
 // The player of the history: a playhead moves over events, and what is drawn is the state at the playhead.
 
-import { HOP, SLOW_HOP, beatAfter, playingTime, travels } from "./beats.js";
+import { HOP, SLOW_HOP, STILL_HOP, beatAfter, playingTime, travels } from "./beats.js";
 import { Depths } from "./depths.js";
 import { messagesOf } from "./doors.js";
 import { Rates } from "./rates.js";
@@ -44,6 +44,7 @@ export class Player {
     this.selection = null;
     this.filter = null;
     this.slow = false;
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.views = 0;
     this.narrowViews = 0;
     this.asked = new Map();
@@ -189,6 +190,11 @@ export class Player {
     return stretch?.geometryAt(serial, isNarrow);
   }
 
+  /** The events around the playhead that are known. */
+  get events() {
+    return (this.stretch ?? this.window)?.events ?? [];
+  }
+
   row(serial) {
     return this.stretch?.row(serial) ?? this.window?.row(serial);
   }
@@ -275,7 +281,8 @@ export class Player {
       this.say("status");
       return;
     }
-    const length = this.slow ? SLOW_HOP : this.hurry && this.following ? HOP / 4 : HOP;
+    const quick = this.hurry && this.following ? HOP / 4 : HOP;
+    const length = this.slow ? SLOW_HOP : this.still.matches ? STILL_HOP : quick;
     this.beat = { rows, length, began: null };
     this.lifted = new Set(rows.map((row) => row[4]).filter(Boolean));
     this.say("beat", this.beat);
@@ -428,7 +435,7 @@ export class Player {
   /** The messages that the chosen term of the ledger counts, or null. */
   get chosen() {
     if (!this.filter) return null;
-    return messagesOf(this.filter.word, this.shown, (this.stretch ?? this.window)?.events ?? []);
+    return messagesOf(this.filter.word, this.shown, this.events);
   }
 
   /** The kernel, or the broker, is gone: the picture stays. */

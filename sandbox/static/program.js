@@ -1,5 +1,6 @@
 // The program: every action by hand as the Python line that does the same, to be copied.
 
+import { Lines } from "./lines.js";
 import { Panel } from "./panel.js";
 import { shown } from "./phrases.js";
 import { html } from "./svg.js";
@@ -7,18 +8,15 @@ import { html } from "./svg.js";
 export class ProgramText extends Panel {
   constructor(root, player) {
     super(root, player, ["program"], { class: "sandbox-program" });
-    this.list = html("ol", { tabindex: "0", "aria-label": "The program so far" });
+    this.lines = new Lines("The program so far");
     this.all = html("button", { type: "button", click: () => this.copy(player.programText(), this.all) }, "Copy all");
     const about = html("span", { class: "sandbox-muted" }, "What you did by hand, as Python: also dashboard.code");
-    this.root.append(html("div", { class: "sandbox-row" }, this.all, about), this.list);
+    this.root.append(html("div", { class: "sandbox-row" }, this.all, about), this.lines.root);
     this.draw();
   }
 
   draw() {
-    const { lines } = this.player.program;
-    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 30;
-    this.list.replaceChildren(...lines.map(([code, error]) => this.line(code, error)));
-    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    this.lines.fill(...this.player.program.lines.map(([code, error]) => this.line(code, error)));
   }
 
   line(code, error) {
@@ -37,7 +35,7 @@ export class ProgramText extends Panel {
       button.textContent = "Copied";
     } catch {
       button.textContent = "Select it and copy"; // the page may not touch the clipboard
-      getSelection()?.selectAllChildren(button.parentElement?.querySelector("code") ?? this.list);
+      getSelection()?.selectAllChildren(button.parentElement?.querySelector("code") ?? this.lines.root);
     }
     setTimeout(() => (button.textContent = name), 1500);
   }

@@ -72,8 +72,7 @@ function related(selection, scene) {
 /** Wherever a message and its copies have been up to the playhead, with the lines between. */
 function pathOf(message, { player, geometry, state }) {
   const found = new Set();
-  const events = (player.stretch ?? player.window)?.events ?? [];
-  for (const row of events) {
+  for (const row of player.events) {
     if (row[0] > state.serial) break;
     if (row[3] !== message) continue;
     const [, , kind, , , source, target, , , , what] = row;

@@ -5,7 +5,10 @@
 // Whatever a Map here holds is replaced when it changes, never written to, so that states can share it.
 
 /** The consumer that has this tag on this channel. */
-const consumerKey = (channel, tag) => `${channel}:${tag}`;
+export const consumerKey = (channel, tag) => `${channel}:${tag}`;
+
+/** How many copies of each queue and consumer a picture shows one by one, at most. */
+export const SEATS = 12;
 
 /** How many dead letters a state keeps in mind at least: those of one transaction, for example. */
 const MOST_LETTERS = 200;
@@ -108,7 +111,7 @@ export class State {
   }
 
   /** Whether a picture of so many seats of each queue and consumer would lack copies that are there. */
-  needsMore(limit = 12) {
+  needsMore(limit = SEATS) {
     const lacks = (known, all) => known.length < Math.min(limit, all);
     for (const queue of this.queues.values()) {
       if (!queue.complete && lacks(queue.seats(limit), queue.ready + queue.unacked)) return true;

@@ -194,4 +194,6 @@ def test_a_wide_picture_scrolls_and_is_not_shrunk(module_page: Page, width: int)
             "svg => 11 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"
         )
         assert size >= 11
-        assert module_page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "only the graph scrolls"
+        assert module_page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+            "only the graph scrolls"
+        )
