@@ -6,7 +6,7 @@ import { html } from "./svg.js";
 export class Band {
   constructor(root, player) {
     this.player = player;
-    this.text = html("span", {});
+    this.text = html("span", { role: "status" });
     const button = (label, click, title) => html("button", { type: "button", click, title }, label);
     this.back = button("Back to live", () => player.follow(), "follow the last event again (End)");
     this.previous = button("Previous event", () => player.step(-1), "Comma");
@@ -14,7 +14,7 @@ export class Band {
     this.coming = html("span", { class: "sandbox-coming" });
     this.root = html(
       "div",
-      { class: "sandbox-band", role: "status", hidden: true },
+      { class: "sandbox-band", hidden: true },
       this.text,
       html("span", { class: "sandbox-buttons" }, this.previous, this.next, this.back),
       this.coming,

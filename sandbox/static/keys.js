@@ -1,5 +1,6 @@
 // One Tab stop for the whole graph: arrows follow the messages, and a few letters move the playhead.
 
+import { playheadKeys } from "./playhead.js";
 import { html } from "./svg.js";
 
 const HELP = [
@@ -66,15 +67,9 @@ export class Keys {
       ArrowDown: () => this.sibling(1),
       ArrowUp: () => this.sibling(-1),
       Enter: () => this.current && this.choose(this.current, null),
-      Escape: () => (this.help ? this.showHelp() : player.selection && player.select(player.selection)),
-      ".": () => player.step(1),
-      ",": () => player.step(-1),
-      PageDown: () => player.step(10),
-      PageUp: () => player.step(-10),
-      Home: () => player.seek(player.first - 1),
-      End: () => player.follow(),
-      " ": () => player.freeze(),
+      Escape: () => player.selection && player.select(player.selection),
       "?": () => this.showHelp(),
+      ...playheadKeys(player),
     };
     event.stopPropagation(); // or the notebook would take the key for a command of its own
     if (event.ctrlKey || event.metaKey || event.altKey || !moves[event.key]) return;
@@ -101,14 +96,25 @@ export class Keys {
     part.group.focus();
   }
 
+  /** The list of keys has the focus until it is closed. */
   showHelp() {
-    if (this.help) {
-      this.help.remove();
-      this.help = null;
-      return;
-    }
     const rows = HELP.flatMap(([keys, what]) => [html("dt", {}, html("kbd", {}, keys)), html("dd", {}, what)]);
-    this.help = html("div", { class: "sandbox-help", role: "dialog", "aria-label": "Keys" }, html("dl", {}, ...rows));
-    this.graph.root.parentElement.append(this.help); // the graph itself may be cut where it scrolls
+    const close = () => {
+      help.remove();
+      this.focus(this.current);
+    };
+    const press = (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape" || event.key === "?") close();
+    };
+    const button = html("button", { type: "button", click: close }, "Close");
+    const help = html(
+      "div",
+      { class: "sandbox-help", role: "dialog", "aria-label": "Keys", "data-lm-suppress-shortcuts": "true", keydown: press },
+      html("dl", {}, ...rows),
+      button,
+    );
+    this.graph.root.parentElement.append(help); // the graph itself may be cut where it scrolls
+    button.focus();
   }
 }

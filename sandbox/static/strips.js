@@ -2,6 +2,7 @@
 
 import { Panel } from "./panel.js";
 import { clockTime, label, seconds, shown, thousands } from "./phrases.js";
+import { playheadKeys } from "./playhead.js";
 import { html, round, shape, straight, svg, words } from "./svg.js";
 
 const STRIP = 54; // px of one strip, with its name
@@ -292,13 +293,10 @@ export class Strips extends Panel {
     const moves = {
       ArrowRight: () => player.step(1),
       ArrowLeft: () => player.step(-1),
-      PageUp: () => player.step(10),
-      PageDown: () => player.step(-10),
-      Home: () => player.seek(player.first - 1),
-      End: () => player.follow(),
+      ...playheadKeys(player),
     };
     event.stopPropagation();
-    if (!moves[event.key]) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !moves[event.key]) return;
     event.preventDefault();
     moves[event.key]();
   }

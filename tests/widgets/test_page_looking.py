@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.widgets.page import HOP, FrontEnd
+from tests.widgets.page import FRAME, HOP, FrontEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +170,9 @@ def test_what_was_made_by_hand_is_handled_here(front: Open, still: Broker) -> No
     text = inspector(page, "queue:work")
     text.get_by_role("button", name="Get", exact=True).click()
     page.settle()
-    assert page.root.locator(".sandbox-status").inner_text() == "message_1 is the head of work"
+    assert page.root.locator(".sandbox-status").inner_text() == (
+        "fetched the head of work, in the program message_1"
+    )
     hand = next(node for node in page.nodes if node.startswith("hand:"))
     text = inspector(page, hand)
     text.get_by_role("button", name="Ack").click()
@@ -240,7 +242,12 @@ def test_one_tab_stop_and_arrows_along_the_messages(front: Open, shop: Broker) -
     page.press("?")
     dialog = page.root.get_by_role("dialog")
     expect(dialog).to_contain_text("freeze the picture, or follow")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
     page.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert page.page.evaluate(focused).startswith("exchange:"), "the focus is where it was"
+    page.press("?")
+    dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
 
 
@@ -317,6 +324,33 @@ def test_reduced_motion(front: Open, shop: Broker) -> None:
     assert page.counts("eu") == "1 ready + 0 unacked"
 
 
+def test_without_motion_a_line_is_thick_long_enough(front: Open, shop: Broker) -> None:
+    """Even if much is to be caught up with: a flicker would be seen by nobody."""
+    page = front(shop)
+    page.page.emulate_media(reduced_motion="reduce")
+    page.show("graph")
+    for _ in range(6):
+        shop.publish("m", "orders", "us.new")
+    page.play(10)
+    assert page.ask("player => player.hurry")
+    serial = page.serial
+    page.play(HOP - 3 * FRAME)
+    assert page.serial == serial
+    page.play(5 * FRAME)
+    assert page.serial > serial
+
+
+def test_what_changes_all_the_time_is_not_spoken_all_the_time(front: Open, shop: Broker) -> None:
+    """The rate of events is no status, nor is what comes next; where one is in the past is one."""
+    page = front(shop)
+    page.show("ledger", "band")
+    page.ask("player => player.seek(3)")
+    page.play()
+    (status,) = page.root.get_by_role("status").all()
+    assert status.inner_text().startswith("You look at event 3")
+    assert "next" not in status.inner_text()
+
+
 def test_slow_motion(front: Open, shop: Broker) -> None:
     """Each hop takes longer, and the button says so."""
     page = front(shop)
@@ -367,7 +401,7 @@ def test_the_clock_is_moved_by_its_bar_alone(front: Open, still: Broker) -> None
 
 
 def test_the_clock_is_not_played_behind_ones_back(front: Open, still: Broker) -> None:
-    """Whoever looks at the past cannot stop it, so it stops by itself; and it plays once however often pressed."""
+    """Whoever looks at the past cannot stop it, so it stops by itself; it plays once, often pressed too."""
     still.queue("work")
     page = front(still)
     page.show(*PARTS)
