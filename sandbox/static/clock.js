@@ -60,7 +60,7 @@ export class ClockBar {
     const isManual = kind === "manual";
     this.manual.hidden = !isManual;
     this.real.hidden = isManual;
-    const off = !player.open || !player.alive || player.inThePast;
+    const off = player.whyOff !== "";
     if (off) this.speed = 0; // nobody shall have to go back to live to stop it
     for (const button of [this.more, this.advance, this.idle, this.amount, ...this.speeds]) button.disabled = off;
     this.step.disabled = off || !due;

@@ -6,12 +6,14 @@ const MOST_POINTS = 600;
 export class Depths {
   constructor() {
     this.series = new Map();
+    this.peaks = new Map(); // the most that was ever in each
     this.marks = new Map(); // [serial, time, kind] of what was lost to a queue: ticks on its baseline
   }
 
   /** What Python knows, up to the end of the window. */
   begin(series, window) {
     this.series = new Map(Object.entries(series));
+    this.peaks = new Map(Object.entries(series).map(([name, points]) => [name, Math.max(0, ...points.map(depth))]));
     this.marks = new Map();
     for (const row of window.events) this.mark(row);
   }
@@ -50,6 +52,7 @@ export class Depths {
   add(queue, point) {
     const points = this.series.get(queue) ?? [];
     points.push(point);
+    this.peaks.set(queue, Math.max(this.peak(queue), depth(point)));
     this.series.set(queue, points.length > MOST_POINTS ? thinned(points) : points);
   }
 
@@ -63,16 +66,17 @@ export class Depths {
 
   /** The most that was ever in a queue. */
   peak(queue) {
-    return Math.max(0, ...(this.series.get(queue) ?? []).map((point) => point[2] + point[3]));
+    return this.peaks.get(queue) ?? 0;
   }
 }
+
+const depth = (point) => point[2] + point[3];
 
 /** About half of the points, with the deepest and the shallowest of every four. */
 function thinned(points) {
   const kept = [points[0]];
   for (let start = 1; start < points.length - 1; start += 4) {
     const group = points.slice(start, Math.min(start + 4, points.length - 1));
-    const depth = (point) => point[2] + point[3];
     const low = group.reduce((a, b) => (depth(b) < depth(a) ? b : a));
     const high = group.reduce((a, b) => (depth(b) > depth(a) ? b : a));
     kept.push(...(low === high ? [low] : [low, high].sort((a, b) => a[0] - b[0])));

@@ -1,5 +1,6 @@
 // Where everything stands in the picture: seats, sockets, and the ways between them.  Coordinates are the layout's.
 
+import { Kept } from "./kept.js";
 import { SEATS, consumerKey } from "./state.js";
 
 /** The measures of measures.py that a picture needs, in px. */
@@ -18,6 +19,7 @@ export class Geometry {
     this.layout = layout;
     this.folded = folded;
     this.measures = layout.measures ?? WIDE;
+    this.path = new Kept(); // of the message that is selected
     this.nodes = new Map(layout.nodes.map((node) => [node.id, node]));
     this.out = groupBy(layout.edges, (edge) => edge.source);
     this.into = groupBy(layout.edges, (edge) => edge.target);

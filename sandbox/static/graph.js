@@ -1,10 +1,11 @@
 // The routing graph at the playhead, with messages moving through it.
 
 import { emptiness } from "./empty.js";
+import { FullName } from "./fullname.js";
 import { Keys } from "./keys.js";
 import { channel, consumer, hand, lane, measureIn } from "./lanes.js";
 import { Motion } from "./motion.js";
-import { nodeWords } from "./phrases.js";
+import { isCut, nodeWords, shown } from "./phrases.js";
 import { Publishers } from "./publishers.js";
 import { Scene } from "./scene.js";
 import { SEATS, consumerKey } from "./state.js";
@@ -31,6 +32,7 @@ export class Graph {
     this.publishers = new Publishers(player);
     this.root = html("div", { class: "sandbox-graph" }, this.publishers.root, this.picture, this.empty);
     root.append(this.root);
+    this.fullName = new FullName(this.root);
     this.keys = new Keys(this, player);
     this.ends = [
       player.on("frame", () => this.draw()),
@@ -109,7 +111,7 @@ export class Graph {
     let before = null; // what is read out goes from left to right, and from above to below
     for (const node of nodes) {
       seen.add(node.id);
-      const isNew = this.put(node.id, this.nodes, facts(node, scene), () => DRAWN[node.kind](node, scene));
+      const isNew = this.put(node.id, this.nodes, facts(node, scene), () => [...DRAWN[node.kind](node, scene), ...title(node)]);
       const { group } = this.drawn.get(node.id);
       if (isNew) {
         this.keys.adopt(group, node);
@@ -120,6 +122,7 @@ export class Graph {
     }
     this.sweep(this.nodes, seen);
     this.keys.settle(nodes);
+    this.fullName.check();
   }
 
   drawable(node, scene) {
@@ -197,6 +200,9 @@ function exists(node, state) {
 
 /** Whether dead letters may go to the default exchange, which then stands there before it was ever used. */
 const leadsToDefault = (state) => [...state.queues.values()].some((queue) => queue.options.dead_letter_exchange === "");
+
+/** The name of a thing in full, for a pointer that rests on it. */
+const title = (node) => (isCut(node) ? [svg("title", {}, shown(node.name))] : []);
 
 /** A publisher whose first message is on its way. */
 const isComing = (node, beat) =>

@@ -63,7 +63,12 @@ export class Inspector extends Panel {
       heading("Queue", queue.name),
       html("p", {}, `${thousands(queue.ready)} ready, ${thousands(queue.unacked)} unacked`),
       facts(optionRows(queue.options)),
-      this.buttons([["Get", "get", { queue: queue.name }], ["Consume", "consume", { queue: queue.name, prefetch_count: 2 }], ["Purge", "purge", { queue: queue.name }], ["Delete", "delete", { kind: "queue", name: queue.name }]]),
+      ...this.actions(
+        ["Get", "get", { queue: queue.name }],
+        ["Consume", "consume", { queue: queue.name, prefetch_count: 2 }],
+        ["Purge", "purge", { queue: queue.name }],
+        ["Delete", "delete", { kind: "queue", name: queue.name }],
+      ),
       seats.length ? table(["message", "key", "age", "TTL left", "came back", "held by"], rows) : html("p", { class: "sandbox-muted" }, "empty"),
       ...more,
     ];
@@ -101,7 +106,7 @@ export class Inspector extends Panel {
       html("p", {}, `${thousands(exchange.published)} published here, ${thousands(exchange.lost)} lost, ${thousands(exchange.returned)} returned`),
       facts(details),
       rows.length ? table(["key", "to", "taken"], rows) : html("p", { class: "sandbox-muted" }, exchange.name ? "nothing is bound" : "leads to every queue by its name"),
-      this.keyForm(exchange),
+      options.type === "headers" ? html("p", { class: "sandbox-muted" }, "It looks at headers, not at a key.") : this.keyForm(exchange),
     ];
   }
 
@@ -111,10 +116,11 @@ export class Inspector extends Panel {
     field.value = this.keys.get(exchange.name) ?? "";
     field.addEventListener("input", () => this.keys.set(exchange.name, field.value));
     this.keyField = field;
+    const off = this.player.whyOff;
     const verdict = html("p", { role: "status" }, this.verdicts.get(exchange.name) ?? "");
     const ask = async (event) => {
       event.preventDefault();
-      const answer = await this.player.ask(exchange.name, field.value);
+      const answer = await this.player.requests.who(exchange.name, field.value);
       this.verdicts.set(exchange.name, answer.ok ? answer.says : answer.error);
       this.draw();
     };
@@ -122,7 +128,7 @@ export class Inspector extends Panel {
       "form",
       { submit: ask, class: "sandbox-row" },
       html("label", {}, "Who would get the key ", field),
-      html("button", { type: "submit", disabled: this.off }, "Ask"),
+      html("button", { type: "submit", disabled: off !== "", title: off || null }, "Ask"),
       verdict,
     );
   }
@@ -136,7 +142,7 @@ export class Inspector extends Panel {
       heading("Consumer", consumer.tag),
       html("p", {}, `of `, this.link(`queue:${consumer.queue}`, consumer.queue), ` on channel ${consumer.channel}: ${consumerStatus(consumer)}`),
       facts([["prefetch", consumer.no_ack ? "not counted: no ack" : consumer.prefetch ? String(consumer.prefetch) : "no limit"], ["received", thousands(consumer.received)]]),
-      isOurs ? this.buttons(buttons) : html("p", { class: "sandbox-muted" }, "This consumer belongs to code: acknowledge there."),
+      ...(isOurs ? this.actions(...buttons) : [html("p", { class: "sandbox-muted" }, "This consumer belongs to code: acknowledge there.")]),
       ...this.held(held, isOurs),
     ];
   }
@@ -148,7 +154,7 @@ export class Inspector extends Panel {
       heading("Channel", String(channel.id)),
       html("p", {}, `of ${shown(state.connections.get(channel.connection) ?? "a connection")}`),
       facts([["prefetch for new consumers", channel.prefetch ? String(channel.prefetch) : "no limit"]]),
-      isOurs ? this.buttons([["Close channel", "close_channel", { channel: channel.id }]]) : html("p", { class: "sandbox-muted" }, "It is closed by the code that opened it."),
+      ...(isOurs ? this.actions(["Close channel", "close_channel", { channel: channel.id }]) : [html("p", { class: "sandbox-muted" }, "It is closed by the code that opened it.")]),
       ...this.held(held, isOurs),
     ];
   }
@@ -159,7 +165,7 @@ export class Inspector extends Panel {
     const rows = seats.map((seat) => {
       const where = { channel: seat.channel, tag: seat.tag };
       const state = seat.handed ? "" : "sealed";
-      const actions = this.buttons([["Ack", "ack", where], ["Requeue", "requeue", where], ["Reject", "reject", where]], !seat.handed);
+      const actions = this.buttons([["Ack", "ack", where], ["Requeue", "requeue", where], ["Reject", "reject", where]], seat.handed ? "" : "receive it first");
       return row([this.link(`message:${seat.message}`, String(seat.message)), String(seat.tag), state, isOurs ? actions : ""]);
     });
     return [table(["message", "tag", "", ""], rows)];
@@ -198,15 +204,19 @@ export class Inspector extends Panel {
 
   // ---------------------------------------------------------------- parts
 
-  get off() {
-    const { player } = this;
-    return !player.alive || !player.open || player.inThePast;
+  /** Buttons for a thing, and if they are off, why. */
+  actions(...actions) {
+    const { whyOff } = this.player;
+    return [this.buttons(actions), ...(whyOff ? [html("p", { class: "sandbox-muted" }, whyOff)] : [])];
   }
 
-  buttons(actions, isOff = false) {
-    const buttons = actions.map(([name, verb, args]) =>
-      html("button", { type: "button", disabled: this.off || isOff, click: () => this.player.command(verb, args) }, name),
-    );
+  /** @param {string} why these are off even if others are not */
+  buttons(actions, why = "") {
+    const off = this.player.whyOff || why;
+    const buttons = actions.map(([name, verb, args]) => {
+      const click = () => this.player.command(verb, args);
+      return html("button", { type: "button", disabled: off !== "", title: off || null, click }, name);
+    });
     return html("span", { class: "sandbox-buttons" }, ...buttons);
   }
 

@@ -1,5 +1,6 @@
 // One Tab stop for the whole graph: arrows follow the messages, and a few letters move the playhead.
 
+import { isCut, shown } from "./phrases.js";
 import { playheadKeys } from "./playhead.js";
 import { html } from "./svg.js";
 
@@ -33,7 +34,12 @@ export class Keys {
     group.setAttribute("data-node", node.id);
     group.setAttribute("role", "button");
     group.setAttribute("tabindex", "-1");
-    group.addEventListener("focus", () => this.focusOn(node.id));
+    const { fullName } = this.graph;
+    group.addEventListener("focus", () => {
+      this.focusOn(node.id);
+      if (isCut(node)) fullName.show(group, shown(node.name));
+    });
+    group.addEventListener("blur", () => fullName.hide());
     group.addEventListener("click", (event) => this.choose(node.id, event.target));
   }
 

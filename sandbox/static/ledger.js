@@ -37,10 +37,9 @@ export class LedgerLine extends Panel {
   /** What to do next: the line to type, and where there is a form, a button that leads to it. */
   invitation(code) {
     if (!code) return [];
-    const form = this.root.closest(".sandbox-dashboard")?.querySelector(".sandbox-publish-form input");
-    const lead = () => form.focus();
-    const button = html("button", { type: "button", click: lead }, "publish something");
-    return [...(form ? [button] : []), html("code", {}, code)];
+    const lead = () => leadToForm(this.root.closest(".sandbox-dashboard"));
+    const button = html("button", { type: "button", class: "sandbox-lead", click: lead }, "publish something");
+    return [button, html("code", {}, code)];
   }
 
   sum(ledger, total, name, terms) {
@@ -66,6 +65,16 @@ export class LedgerLine extends Panel {
       `${count} ${name}`,
     );
   }
+}
+
+/** Show the form that publishes, as a press of its tab does, and go there. */
+function leadToForm(dashboard) {
+  const tabs = [...dashboard.querySelectorAll(".lm-TabBar-tab")];
+  const tab = tabs.find((found) => found.textContent.trim() === "Publish");
+  const box = tab?.getBoundingClientRect();
+  const place = box && { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
+  for (const kind of ["pointerdown", "pointerup"]) tab?.dispatchEvent(new PointerEvent(kind, { ...place, bubbles: true }));
+  requestAnimationFrame(() => dashboard.querySelector(".sandbox-publish-form input")?.focus());
 }
 
 /** A line that publishes a message which some queue gets, or nothing if there is no binding. */

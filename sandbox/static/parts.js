@@ -27,7 +27,7 @@ const PARTS = {
   inspector: (root, player) => [new Inspector(root, player)],
   log: (root, player) => [new Log(root, player)],
   program: (root, player) => [new ProgramText(root, player)],
-  status: (root, player, scale, model) => [new StatusLine(root, player), new Presses(root, model)],
+  status: (root, player, scale, model) => [new StatusLine(root, player), new Presses(root, player, model)],
 };
 
 /**

@@ -20,6 +20,9 @@ export function label(name, longest = LONGEST) {
   return characters.join("");
 }
 
+/** Whether only a part of a node's name is drawn. */
+export const isCut = (node) => /…/.test(node.label || label(node.name)) && node.kind !== "fold";
+
 /** As texts.py writes it. */
 export function shown(name) {
   return String(name).replace(/[\p{C}\p{Zl}\p{Zp}]|[^\S ]/gu, (char) => {
@@ -164,6 +167,9 @@ export function eventWords(row) {
       return kind.replaceAll("_", " ");
   }
 }
+
+/** Why nothing can be done any more. */
+export const GONE = "The broker or its kernel is gone.";
 
 const DEATHS = { expired: "TTL", maxlen: "over the limit", rejected: "rejected" };
 

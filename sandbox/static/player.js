@@ -3,7 +3,11 @@
 import { HOP, SLOW_HOP, STILL_HOP, beatAfter, playingTime, travels } from "./beats.js";
 import { Depths } from "./depths.js";
 import { messagesOf } from "./doors.js";
+import { Kept } from "./kept.js";
+import { GONE } from "./phrases.js";
 import { Rates } from "./rates.js";
+import { Requests } from "./requests.js";
+import { Speaker } from "./speaker.js";
 import { Sprites } from "./sprites.js";
 import { State } from "./state.js";
 import { Window } from "./window.js";
@@ -11,20 +15,26 @@ import { Window } from "./window.js";
 const HURRY = 1500; // ms of playing still to come, from which on it goes four times faster
 const TOO_LATE = 4 * 6000; // ms of playing still to come, from which on nothing but numbers is shown
 const MOST_AT_ONCE = 500; // events that nobody sees travel, between two frames
+const NONE = [];
 
 /**
- * Shown views subscribe to what it says: `frame` (the state shown has changed), `beat` and `landed` (tokens travel),
- * `selected`, `told` (an answer of the broker), `status` (live, past, flow, closed).
+ * Shown views subscribe to what it says:
+ * `frame` (the state shown has changed), `status` (live, past, flow, closed),
+ * `beat`, `travel` and `landed` (tokens begin to travel, have gone so far, are there), `passed` (an event has happened),
+ * `selected`, `filtered`, `unfold` (a folded rest shall be listed),
+ * `told` (an answer of the broker), `program` (what was done by hand).
  */
-export class Player {
+export class Player extends Speaker {
   /**
    * @param {(message: object) => void} send to Python
    * @param {{sprites: object}} look
    */
   constructor(send, look) {
+    super();
     this.send = send;
+    this.requests = new Requests(send);
+    this.messages = new Kept(); // those that are chosen
     this.sprites = new Sprites(look.sprites);
-    this.listeners = new Map();
     this.window = null;
     this.past = null; // a window that was asked for, while the playhead is before the first event of ours
     this.shown = null;
@@ -47,17 +57,6 @@ export class Player {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.views = 0;
     this.narrowViews = 0;
-    this.asked = new Map();
-    this.asks = 0;
-  }
-
-  // ---------------------------------------------------------------- listening
-
-  /** @returns {() => void} what ends it */
-  on(kind, listener) {
-    const listeners = this.listeners.get(kind) ?? new Set();
-    this.listeners.set(kind, listeners.add(listener));
-    return () => listeners.delete(listener);
   }
 
   say(kind, value) {
@@ -65,7 +64,7 @@ export class Player {
       this.wasInThePast = this.inThePast;
       this.tellViews();
     }
-    for (const listener of this.listeners.get(kind) ?? []) listener(value);
+    super.say(kind, value);
   }
 
   // ---------------------------------------------------------------- what Python sends
@@ -155,10 +154,8 @@ export class Player {
   }
 
   answer(update) {
-    const { resolve } = this.asked.get(update.id) ?? {};
-    this.asked.delete(update.id);
     this.note(update);
-    resolve?.(update);
+    this.requests.end(update);
     if (update.says === undefined) this.say("told", update);
     this.say("status");
   }
@@ -192,7 +189,7 @@ export class Player {
 
   /** The events around the playhead that are known. */
   get events() {
-    return (this.stretch ?? this.window)?.events ?? [];
+    return (this.stretch ?? this.window)?.events ?? NONE;
   }
 
   row(serial) {
@@ -269,16 +266,14 @@ export class Player {
       }
       this.land(rows);
     }
-    this.say("frame");
-    this.say("status");
+    this.showLanded();
     if (this.shown.serial < this.last) requestAnimationFrame(() => this.following && this.play());
   }
 
   startBeat(rows) {
     if (!travels(rows[0])) {
       this.land(rows);
-      this.say("frame");
-      this.say("status");
+      this.showLanded();
       return;
     }
     const quick = this.hurry && this.following ? HOP / 4 : HOP;
@@ -300,8 +295,7 @@ export class Player {
       return;
     }
     this.finishBeat();
-    this.say("frame");
-    this.say("status");
+    this.showLanded();
     if (this.following) this.play();
   }
 
@@ -325,7 +319,13 @@ export class Player {
       this.say("passed", row);
       this.shown.apply(row);
     }
+  }
+
+  /** What has landed is to be seen, and perhaps copies that were behind it. */
+  showLanded() {
     if (this.following && this.shown.needsMore()) this.beginAnew();
+    this.say("frame");
+    this.say("status");
   }
 
   // ---------------------------------------------------------------- flow: numbers instead of tokens
@@ -368,27 +368,16 @@ export class Player {
 
   // ---------------------------------------------------------------- commands and selection
 
-  /** Ask the broker to do something; its answer comes later. */
-  command(name, args = {}) {
-    return this.request({ do: name, args });
+  /** Let the broker do something by hand; its answer comes later. */
+  command(name, args) {
+    return this.requests.command(name, args);
   }
 
-  /** Who would get a message with this key, and why; nothing is published. */
-  ask(exchange, routing_key) {
-    return this.request({ who: { exchange, routing_key } });
-  }
-
-  /** The whole program of what was done by hand. */
-  async programText() {
-    return (await this.request({ copy: "program" })).says;
-  }
-
-  /** Send what will be answered. */
-  request(message) {
-    const id = (this.asks += 1);
-    const answer = new Promise((resolve) => this.asked.set(id, { resolve }));
-    this.send({ ...message, id });
-    return answer;
+  /** Why nothing can be done by hand; "" if it can. */
+  get whyOff() {
+    if (!this.alive) return GONE;
+    if (!this.open) return "This broker is closed.";
+    return this.inThePast ? "You look at the past: go back to live to do something." : "";
   }
 
   /** @param {string | null} id of a node, or "message:7" */
@@ -435,15 +424,16 @@ export class Player {
   /** The messages that the chosen term of the ledger counts, or null. */
   get chosen() {
     if (!this.filter) return null;
-    return messagesOf(this.filter.word, this.shown, this.events);
+    const { filter, shown, events } = this;
+    const facts = [filter.word, shown, shown.serial, events, events.length];
+    return this.messages.of(facts, () => messagesOf(filter.word, shown, events));
   }
 
   /** The kernel, or the broker, is gone: the picture stays. */
   end() {
     if (!this.alive) return;
     this.alive = false;
-    for (const { resolve } of this.asked.values()) resolve({ ok: false, error: "the broker or its kernel is gone" });
-    this.asked.clear();
+    this.requests.endAll();
     this.say("status");
   }
 }

@@ -1,13 +1,17 @@
 // Presses of the forms' buttons.  While the kernel is busy a front end holds back what is typed, but not a press, and
 // the two may even be handled out of order.  So a press carries with it what its form says.
 
+import { GONE } from "./phrases.js";
+
 export class Presses {
   /**
    * @param {HTMLElement} root stands beside the forms, in their region
+   * @param {import("./player.js").Player} player
    * @param {any} model of the view, which knows the forms: the ids of their fields' and buttons' models
    */
-  constructor(root, model) {
+  constructor(root, player, model) {
     this.root = root;
+    this.player = player;
     this.model = model;
     this.ends = new AbortController();
     if (!model?.widget_manager?.get_model) return; // then the front end does as it does
@@ -53,12 +57,21 @@ export class Presses {
   }
 
   async send({ fields }, press) {
+    if (!this.player.alive) {
+      this.refuse();
+      return;
+    }
     const models = await Promise.all(fields.map(([id]) => this.model.widget_manager.get_model(id)));
     const values = fields.map(([id, name], index) => [id, models[index].get(name)]);
     try {
       this.model.send({ press, values: Object.fromEntries(values) });
     } catch {
-      // there is no kernel any more
+      this.player.end(); // there is no kernel any more
+      this.refuse();
     }
+  }
+
+  refuse() {
+    this.player.say("told", { ok: false, error: GONE });
   }
 }

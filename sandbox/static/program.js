@@ -9,7 +9,7 @@ export class ProgramText extends Panel {
   constructor(root, player) {
     super(root, player, ["program"], { class: "sandbox-program" });
     this.lines = new Lines("The program so far");
-    this.all = html("button", { type: "button", click: () => this.copy(player.programText(), this.all) }, "Copy all");
+    this.all = html("button", { type: "button", click: () => this.copy(player.requests.program(), this.all) }, "Copy all");
     const about = html("span", { class: "sandbox-muted" }, "What you did by hand, as Python: also dashboard.code");
     this.root.append(html("div", { class: "sandbox-row" }, this.all, about), this.lines.root);
     this.draw();

@@ -43,7 +43,7 @@ export class Scene {
 /** A node with everything upstream and downstream of it; a message with where its copies are. */
 function related(selection, scene) {
   const { geometry, state } = scene;
-  if (selection.startsWith("message:")) return pathOf(Number(selection.slice(8)), scene);
+  if (selection.startsWith("message:")) return keptPath(Number(selection.slice(8)), scene);
   const found = new Set([selection]);
   const walk = (edges, end) => {
     const waiting = [selection];
@@ -67,6 +67,12 @@ function related(selection, scene) {
     if (shares) found.add(node.id);
   }
   return found;
+}
+
+function keptPath(message, scene) {
+  const { events } = scene.player;
+  const facts = [message, scene.state.serial, events, events.length];
+  return scene.geometry.path.of(facts, () => pathOf(message, scene));
 }
 
 /** Wherever a message and its copies have been up to the playhead, with the lines between. */

@@ -16,6 +16,5 @@ export class StatusLine extends Panel {
     const text = answer.ok ? (answer.notes ?? []).join(" ") || "done" : answer.error;
     const notes = answer.ok ? [] : (answer.notes ?? []).map((note) => html("p", { class: "sandbox-muted" }, shown(note)));
     this.root.replaceChildren(sign, html("strong", {}, shown(text)), ...notes);
-    this.root.classList.toggle("sandbox-refused", !answer.ok);
   }
 }

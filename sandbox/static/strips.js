@@ -1,8 +1,9 @@
 // Depth over time: one strip per queue, in the graph's order; the playhead is a line through all of them.
 
 import { Panel } from "./panel.js";
-import { clockTime, label, seconds, shown, thousands } from "./phrases.js";
+import { clockTime, label, queueCounts, seconds, shown, thousands } from "./phrases.js";
 import { playheadKeys } from "./playhead.js";
+import { row, table } from "./rows.js";
 import { html, round, shape, straight, svg, words } from "./svg.js";
 
 const STRIP = 54; // px of one strip, with its name
@@ -10,6 +11,7 @@ const AREA = 30; // px of its area
 const LEFT = 34;
 const RIGHT = 12;
 const MOST = 6;
+const NARROW = 640; // px: below, one strip
 const TICK = 9; // px from one tick on a baseline to the next, at least
 
 export class Strips extends Panel {
@@ -21,7 +23,7 @@ export class Strips extends Panel {
     this.own = false;
     this.all = false;
     this.picture = svg("svg", { role: "group", "aria-label": "Depth of each queue" });
-    this.line = svg("line", { class: "sandbox-playhead", stroke: "var(--sandbox-ink)", "stroke-width": 1.5 });
+    this.line = svg("line", { stroke: "var(--sandbox-ink)", "stroke-width": 1.5 });
     this.slider = html("div", {
       class: "sandbox-slider",
       role: "slider",
@@ -81,25 +83,34 @@ export class Strips extends Panel {
     return firsts.length ? Math.min(...firsts) : 0;
   }
 
-  /** The queues to show, in the graph's order: all, or the deepest and the selected. */
-  queues() {
+  /** The queues of which there is something to show, in the graph's order. */
+  known() {
     const { player } = this;
     const { series } = player.depths;
     const inGraph = (player.geometry()?.layout.nodes ?? []).filter((node) => node.kind === "queue").map((node) => node.name);
     const alive = (name) => player.shown?.queues.has(name);
-    const names = [...new Set([...inGraph, ...series.keys()])].filter((name) => series.has(name) && (alive(name) || series.get(name).length > 1));
-    if (names.length <= MOST || this.all) return names;
-    const selected = player.selection?.startsWith("queue:") ? player.selection.slice(6) : null;
-    const deepest = new Set([...names].sort((a, b) => player.depths.peak(b) - player.depths.peak(a)).slice(0, MOST));
-    if (selected && series.has(selected)) deepest.add(selected);
-    return names.filter((name) => deepest.has(name));
+    const has = (name) => series.has(name) && (alive(name) || series.get(name).length > 1);
+    return [...new Set([...inGraph, ...series.keys()])].filter(has);
+  }
+
+  /** Of these queues those to show: all, or the deepest and the selected; in a narrow place only one. */
+  chosen(names, isNarrow) {
+    const { selection, depths } = this.player;
+    const selected = selection?.startsWith("queue:") ? selection.slice("queue:".length) : null;
+    if (isNarrow && names.includes(selected)) return [selected];
+    if (!isNarrow && (names.length <= MOST || this.all)) return names;
+    const deepest = [...names].sort((a, b) => depths.peak(b) - depths.peak(a)).slice(0, MOST);
+    const some = names.filter((name) => name === selected || deepest.includes(name));
+    return isNarrow ? some.slice(0, 1) : some;
   }
 
   draw() {
     const { player } = this;
     const width = this.root.clientWidth / this.scale;
     if (!player.shown || !width) return;
-    this.names = width < 640 ? this.narrowed() : this.queues();
+    const isNarrow = width < NARROW;
+    const known = this.known();
+    this.names = this.chosen(known, isNarrow);
     const by = this.by;
     const now = by === "event" ? player.last : Math.max(player.now, player.shown.time);
     const start = this.start(by);
@@ -109,7 +120,7 @@ export class Strips extends Panel {
     this.height = this.names.length * STRIP + 26;
     this.ownButton.setAttribute("aria-pressed", String(this.own));
     this.allButton.setAttribute("aria-pressed", String(this.all));
-    this.allButton.hidden = player.depths.series.size <= MOST;
+    this.allButton.hidden = isNarrow || known.length <= MOST;
     this.unitButton.textContent = by === "event" ? "by event" : "by time";
     this.tableButton.setAttribute("aria-pressed", String(!this.tableRoot.hidden));
     this.edge.hidden = !(player.first > 1);
@@ -117,19 +128,13 @@ export class Strips extends Panel {
     this.picture.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.picture.setAttribute("width", width * this.scale);
     const series = this.names.map((name) => player.depths.series.get(name));
-    const signature = JSON.stringify([width, this.x, this.own, this.names, series.map((points) => [points.length, points.at(-1)]), this.names.map((name) => this.counts(name))]);
+    const signature = JSON.stringify([width, this.x, this.own, this.names, series.map((points) => [points.length, points.at(-1)]), this.names.map((name) => queueCounts(this.now(name)))]);
     if (signature !== this.signature) {
       this.signature = signature;
       this.picture.replaceChildren(...this.strips(), ...this.axis(), this.line);
     }
     this.movePlayhead();
     if (!this.tableRoot.hidden) this.drawTable();
-  }
-
-  narrowed() {
-    const names = this.queues();
-    const selected = this.player.selection?.startsWith("queue:") ? this.player.selection.slice(6) : null;
-    return names.includes(selected) ? [selected] : names.slice(0, 1);
   }
 
   strips() {
@@ -152,7 +157,7 @@ export class Strips extends Panel {
       shape(this.steps(points, (point) => y(point[2] + point[3])), { line: "ink", width: 1.1 }),
       shape(straight([[LEFT, base], [right, base]]), { line: "edge", width: 0.8 }),
       words(label(name), LEFT + 4, base - AREA - 6, { size: 12, bold: true }),
-      words(this.counts(name), right - 6, base - AREA - 6, { role: "muted", anchor: "end" }),
+      words(queueCounts(this.now(name)), right - 6, base - AREA - 6, { role: "muted", anchor: "end" }),
       words("0", LEFT - 6, base + 2, { role: "muted", anchor: "end" }),
       words(thousands(peak), LEFT - 6, base - AREA + 6, { role: "muted", anchor: "end" }),
     ];
@@ -171,11 +176,6 @@ export class Strips extends Panel {
   now(name) {
     const [, , ready, unacked] = this.player.depths.series.get(name).at(-1);
     return this.player.shown.queues.get(name) ?? { ready, unacked };
-  }
-
-  counts(name) {
-    const { ready, unacked } = this.now(name);
-    return `${thousands(ready)} ready + ${thousands(unacked)} unacked`;
   }
 
   /** The x of a moment: of a point, which begins with its serial and its time. */
@@ -232,11 +232,9 @@ export class Strips extends Panel {
   drawTable() {
     const rows = this.names.map((name) => {
       const { ready, unacked } = this.now(name);
-      const cells = [shown(name), thousands(ready), thousands(unacked), thousands(this.player.depths.peak(name))];
-      return html("tr", {}, ...cells.map((cell) => html("td", {}, html("bdi", {}, cell))));
+      return row([shown(name), thousands(ready), thousands(unacked), thousands(this.player.depths.peak(name))]);
     });
-    const head = ["queue", "ready", "unacked", "at most"].map((name) => html("th", { scope: "col" }, name));
-    this.tableRoot.replaceChildren(html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows)));
+    this.tableRoot.replaceChildren(table(["queue", "ready", "unacked", "at most"], rows));
   }
 
   // ---------------------------------------------------------------- the playhead

@@ -192,6 +192,41 @@ def test_a_page_that_missed_something_asks_again(front: Open, still: Broker) -> 
     assert page.signs("queue:work") == ["token_alive 1", "token_alive 2"]
 
 
+def test_nothing_is_found_twice(front: Open, still: Broker) -> None:
+    """What a term of the ledger counts is looked for once, and missing copies once a frame."""
+    still.queue("work")
+    still.publish("a", routing_key="work")
+    page = front(still)
+    page.show("graph", "log")
+    chosen = "player => [player.chosen === player.chosen, ...player.chosen]"
+    page.ask("player => player.filterBy({word: 'ready', name: 'ready'})")
+    assert page.ask(chosen) == [True, 1]
+    still.publish("b", routing_key="work")
+    page.settle()
+    assert page.ask(chosen) == [True, 1, 2]
+
+    page.ask(COUNT_QUESTIONS)
+    for number in range(30):
+        still.queue(f"queue-{number}")
+    page.settle()
+    assert page.serial == still.history.last
+    assert 1 <= page.page.evaluate("questions") <= 4
+
+
+#: Counts how often the picture's states are asked whether they know enough.
+COUNT_QUESTIONS = """
+player => {
+  const state = Object.getPrototypeOf(player.shown);
+  const {needsMore} = state;
+  window.questions = 0;
+  state.needsMore = function (...given) {
+    window.questions += 1;
+    return needsMore.apply(this, given);
+  };
+}
+"""
+
+
 # ---------------------------------------------------------------- names are strangers'
 
 EVIL = "<img src=x onerror=window.hacked=1>"

@@ -184,6 +184,106 @@ def test_what_was_made_by_hand_is_handled_here(front: Open, still: Broker) -> No
     ]
 
 
+def test_an_exchange_that_looks_at_headers_has_no_key_to_try(front: Open, still: Broker) -> None:
+    """It says so instead; the values that it compares are only characters."""
+    still.exchange("by-header", "headers")
+    still.queue("work")
+    still.bind("work", "by-header", arguments={"size": "\u202e3"})
+    page = front(still)
+    page.show("graph", "inspector")
+    text = inspector(page, "exchange:by-header")
+    expect(text.get_by_label("Routing key to try")).to_have_count(0)
+    expect(text).to_contain_text("It looks at headers, not at a key.")
+    expect(text.locator("tbody td").first).to_have_text("all: size=\\u202e3")
+
+
+def test_a_name_that_is_cut_can_be_read(front: Open, still: Broker) -> None:
+    """By a pointer that rests on it, and as long as the keyboard is there."""
+    name = "a-queue-with-a-name-" + "x" * 40 + "\u202e"
+    still.queue(name)
+    still.queue("short")
+    page = front(still)
+    page.show("graph")
+    titles = page.root.locator(".sandbox-graph svg [data-node] > title")
+    assert titles.all_text_contents() == [name.replace("\u202e", "\\u202e")]
+    full = page.root.locator(".sandbox-full")
+    for here, press in ((False, "Tab"), (True, "ArrowUp"), (False, "ArrowDown")):
+        if press == "Tab":
+            page.focus("queue:short")
+        else:
+            page.press(press)
+        page.play()
+        assert full.is_visible() is here
+    page.press("ArrowUp")
+    expect(full).to_have_text(titles.first.text_content() or "")
+    page.ask("player => player.seek(0)")
+    page.play()
+    expect(full).to_be_hidden()
+
+
+def test_the_ledger_leads_to_the_form(front: Open, still: Broker) -> None:
+    """Only where there is one; it may be behind another tab, and may have come later than the ledger."""
+    still.exchange("orders")
+    still.queue("work", exchange="orders", routing_key="new")
+    page = front(still)
+    page.show("ledger")
+    lead = page.root.get_by_role("button", name="publish something")
+    assert lead.count() == 0
+    page.page.evaluate(FORM)
+    lead.click()
+    page.play()
+    assert page.page.evaluate("document.activeElement.id") == "body"
+
+
+#: A dashboard whose forms come late; its tab is pressed as Lumino lets it, at a place.
+FORM = """
+() => {
+  const root = document.getElementById("root");
+  root.classList.add("sandbox-dashboard");
+  const region = root.appendChild(document.createElement("div"));
+  const [tab, form] = [0, 1].map(() => region.appendChild(document.createElement("div")));
+  const field = form.appendChild(document.createElement("input"));
+  region.className = "sandbox-region-forms";
+  form.className = "sandbox-publish-form";
+  form.hidden = true;
+  tab.className = "lm-TabBar-tab";
+  tab.textContent = "Publish";
+  field.id = "body";
+  tab.addEventListener("pointerdown", ({clientX: x, clientY: y}) => {
+    if (document.elementsFromPoint(x, y).includes(tab)) form.hidden = false;
+  });
+}
+"""
+
+
+def test_a_press_without_a_kernel_is_answered(front: Open, still: Broker) -> None:
+    """Nobody could hear it: that is said where all answers are."""
+    page = front(still)
+    page.show("status")
+    page.ask(PRESS)
+    page.play()
+    expect(page.root.locator(".sandbox-status")).to_have_text("The broker or its kernel is gone.")
+    assert page.ask("player => player.alive") is False
+
+
+#: A form of which the kernel has gone.
+PRESS = """
+async player => {
+  const {Presses} = await import("/presses.js");
+  const region = document.body.appendChild(document.createElement("div"));
+  const [root, button] = ["div", "button"].map(name => region.appendChild(document.createElement(name)));
+  region.className = "sandbox-region-forms";
+  button.className = "sandbox-press-1";
+  new Presses(root, player, {
+    widget_manager: {get_model: async () => ({get: () => ""})},
+    get: () => [{fields: [["2", "value"]], buttons: ["1"]}],
+    send: () => { throw new Error("no kernel"); },
+  });
+  button.click();
+}
+"""
+
+
 def test_a_message_has_a_life_line(front: Open, shop: Broker) -> None:
     """Its header, its body, and each step with its reason; a click puts the playhead there."""
     page = front(shop)

@@ -116,6 +116,22 @@ def test_python_is_told_of_the_past_once_and_of_the_present(front: Open, still: 
     expect(page.root.get_by_role("button", name="Advance")).to_be_enabled()
 
 
+def test_the_inspector_says_why_nothing_can_be_pressed(front: Open, still: Broker) -> None:
+    """In the past its buttons are off, and a line says what helps."""
+    page = front(lesson(still))
+    page.show("inspector")
+    page.ask("player => player.select('queue:work')")
+    inspector = page.root.locator(".sandbox-inspector")
+    reason = "You look at the past: go back to live to do something."
+    for in_the_past in (False, True, False):
+        page.ask("(player, past) => past ? player.seek(player.last - 1) : player.follow()", in_the_past)
+        page.play()
+        assert (reason in inspector.inner_text()) is in_the_past
+        purge = inspector.get_by_role("button", name="Purge")
+        assert purge.get_attribute("title") == (reason if in_the_past else None)
+        assert purge.is_disabled() is in_the_past
+
+
 def test_keys_move_the_playhead(front: Open, still: Broker) -> None:
     """Comma and full stop go by one event, Page keys by ten, Home and End to the ends, Space freezes."""
     page = front(lesson(still))
@@ -355,3 +371,26 @@ def test_the_end_is_said_and_the_picture_stays(front: Open, end: str) -> None:
     page.focus("queue:work")
     page.press(",")
     assert page.serial == serial - 1, "one may still look back"
+
+
+def test_all_queues_is_offered_where_it_does_something(front: Open, still: Broker) -> None:
+    """If there are more than are drawn, and room for them."""
+    for number in range(7):
+        still.queue(f"work-{number}")
+    page = front(still)
+    page.show("depth")
+    every = page.root.get_by_role("button", name="all queues")
+    names = page.root.locator(".sandbox-strips svg text[font-weight='700']")
+    assert names.count() == 6
+    every.click()
+    page.play()
+    assert names.count() == 7
+    page.resize(600)
+    assert names.count() == 1
+    expect(every).to_be_hidden()
+    page.resize(1100)
+    expect(every).to_be_visible()
+    still.delete("work-6")
+    page.settle()
+    assert names.count() == 6
+    expect(every).to_be_hidden()
