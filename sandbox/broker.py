@@ -411,7 +411,7 @@ class Broker:
     ) -> dict[str, tuple[Binding, ...]]:
         """Where a message would go, and by which bindings; nothing is published."""
         try:
-            route = self._engine.route(_name(exchange), short(routing_key), copy_table(headers or {}))
+            route = self._engine.route(_name(exchange), short(routing_key), copy_table(dict(headers or {})))
         except BrokerError as error:
             raise as_amqp(error) from None
         return {target.queue.name: target.arrival.bindings for target in route.targets}

@@ -38,7 +38,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "tables": ("engine.*", "texts"),
     "layout": ("layout.*",),
     "layout.*": (*TYPES, "layout.*", "texts"),
-    "figures": (*TYPES, "figures.*", "matplotlib"),
+    "figures": (*TYPES, "layout", "figures.*", "matplotlib"),
     "figures.*": (*TYPES, "layout.*", "layout", "figures.*", "texts", "matplotlib"),
     "widgets.wire": (*TYPES, "layout.*", "layout"),
     "widgets": ("widgets.*",),

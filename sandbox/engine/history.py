@@ -128,6 +128,18 @@ class History:
         replay.apply(_between(base, rows, 0, serial))
         return replay
 
+    def stretch(self, serial: int, until: int | None = None) -> tuple[Replay, Events]:
+        """A replay of one's own that stands after `serial`, and the events from there to `until`.
+
+        If that is forgotten they begin where memory does.  The two fit, whatever is recorded meanwhile.
+        """
+        base, rows = self._log
+        start = min(max(serial, base.serial), base.serial + len(rows))
+        replay = base.copy()
+        replay.apply(_between(base, rows, 0, start))
+        later = _between(base, rows, start, until)
+        return replay, Events(Event(start + 1 + place, *row) for place, row in enumerate(later))
+
     def subscribe(self, wake: Callable[[], object]) -> Callable[[], None]:
         """Call `wake()` after every verb that recorded something or moved the clock; returns what ends that.
 

@@ -15,24 +15,28 @@ from .palette import palette_of
 from .strips import describe_depths, paint_strips, strip_axes, strips_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
 
     from sandbox.engine.depth import Depths
     from sandbox.engine.snapshot import Snapshot
+    from sandbox.layout import Fold
 
 __all__ = ["describe", "describe_depth", "draw", "plot_depth", "to_html", "to_svg"]
 
 
-def draw(snapshot: Snapshot, ax: Axes | None = None, *, theme: str = "light") -> Axes:
+def draw(
+    snapshot: Snapshot, ax: Axes | None = None, *, theme: str = "light", folds: Sequence[Fold] = ()
+) -> Axes:
     """Draw the routing graph of a snapshot, with its ledger below.
 
     Without `ax`, in a figure of its own that is as large as the graph, and that a notebook shows with
     alternative text.  On given axes it is scaled to their size, its letters too.  `theme` is light or dark.
+    Of a large broker the snapshot may be a neighbourhood, whose `folds` say what is not in it.
     """
     palette = palette_of(theme)
-    picture = picture_of(snapshot)
+    picture = picture_of(snapshot, folds=folds)
     if ax is None:
         ax = picture_axes(picture.width, picture.height, palette.page, describe(snapshot))
     paint(picture, ax, palette)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from sandbox.layout import Layout, Neighbourhood, arrange, neighbourhood
 from . import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sandbox.engine.depth import Depths
     from sandbox.engine.events import Event
@@ -74,18 +75,16 @@ class Feed:
         """Where a page begins: the last events, and the state before them."""
         self.state = self._now()
         last = self.state.serial
-        first = max(self._history.first - 1, last - WINDOW)
-        replay = self._history.replay_at(first)
-        update = self._stretch("start", replay, last, self._stage)
+        replay, events = self._history.stretch(last - WINDOW, last)
+        update = self._stretch("start", replay, events, self._stage)
         self._replay, self._serial = replay, last
         return update | {"depths": wire.depths(replay.depths)}
 
     def past(self, serial: int) -> Json:
         """A stretch of the past with the event `serial` in its middle, or what is remembered of it."""
-        first = min(max(self._history.first - 1, serial - WINDOW // 2), self._history.last)
-        replay = self._history.replay_at(first)
-        stage = Stage(self._stage)
-        return self._stretch("past", replay, min(first + WINDOW, self._history.last), stage)
+        first = serial - WINDOW // 2
+        replay, events = self._history.stretch(first, max(first, self._history.first - 1) + WINDOW)
+        return self._stretch("past", replay, events[:WINDOW], Stage(self._stage))
 
     def update(self) -> Json | None:
         """What has happened since the last update; None if nothing has."""
@@ -97,9 +96,12 @@ class Feed:
         self._time = time
         if self._replay is None or count > MOST_EVENTS or self._serial < self._history.first - 1:
             return self._flow(now)
+        events = self._history.after(self._serial, last)
+        if len(events) != count:  # meanwhile another thread made the history forget some of them
+            return self._flow(now)
         after, self._serial = self._serial, last
-        layouts, events = self._play(self._replay, last, self._stage)
-        return {"kind": "events", "after": after, "events": events, "layouts": layouts}
+        layouts = self._play(self._replay, events, self._stage)
+        return {"kind": "events", "after": after, "events": list(map(wire.event, events)), "layouts": layouts}
 
     def depths(self) -> Depths:
         """Depth over time up to now."""
@@ -116,32 +118,28 @@ class Feed:
 
     # ------------------------------------------------------------ how
 
-    def _stretch(self, kind: str, replay: Replay, last: int, stage: Stage) -> Json:
-        """The state of a replay, and the events up to `last`, to which it goes on."""
+    def _stretch(self, kind: str, replay: Replay, events: Sequence[Event], stage: Stage) -> Json:
+        """The state of a replay, and these events, to the last of which it goes on."""
         stage.begin(replay)
-        state = wire.snapshot(replay.snapshot(seats=SEATS + self._most_leaving(replay.serial, last)))
-        layouts, events = self._play(replay, last, stage)
-        return {"kind": kind, "state": state, "events": events, "layouts": layouts}
-
-    def _most_leaving(self, first: int, last: int) -> int:
-        """How many copies leave any one queue meanwhile: so many more must be known from the beginning."""
-        events = self._history.after(first, last)
-        leaving = Counter(event.source.name for event in events if event.source and event.source.kind in LEFT)
-        return max(leaving.values(), default=0)
+        state = wire.snapshot(replay.snapshot(seats=SEATS + most_leaving(events)))
+        layouts = self._play(replay, events, stage)
+        return {"kind": kind, "state": state, "events": list(map(wire.event, events)), "layouts": layouts}
 
     def _flow(self, now: Snapshot) -> Json:
+        if self._replay is not None:
+            self._stage.again()
         self._replay, self._serial = None, now.serial
         near, layouts = self._stage.set(now, now.serial)
-        update = {"kind": "flow", "state": wire.snapshot(near.snapshot)}
+        update = {"kind": "flow", "state": wire.snapshot(counted(now, near.snapshot))}
         return update | {"layouts": layouts} if layouts else update
 
-    def _play(self, replay: Replay, last: int, stage: Stage) -> tuple[list[Any], list[Any]]:
-        """Go on to `last`: the layouts on the way, and the events as rows.
+    def _play(self, replay: Replay, events: Sequence[Event], stage: Stage) -> list[Any]:
+        """Go on by these events: the layouts on the way.
 
         It is laid out anew after each run of events that change the parts of the picture, and at the end, for
         lanes and hands grow with what they hold.
         """
-        events = list(self._history.after(replay.serial, last))
+        last = events[-1].serial if events else replay.serial
         runs = shaping_runs(events, stage.seen)
         step = len(runs) // MOST_LAYOUTS + 1
         joined = [
@@ -152,7 +150,19 @@ class Feed:
         for first, end in [*joined, (last, last)]:
             replay.apply(event[1:] for event in islice(rest, end - replay.serial))
             layouts += stage.set(replay.snapshot(), first)[1]
-        return layouts, [wire.event(event) for event in events]
+        return layouts
+
+
+def most_leaving(events: Iterable[Event]) -> int:
+    """How many copies leave any one queue meanwhile: so many more must be known from the beginning."""
+    leaving = Counter(event.source.name for event in events if event.source and event.source.kind in LEFT)
+    return max(leaving.values(), default=0)
+
+
+def counted(now: Snapshot, near: Snapshot) -> Snapshot:
+    """What is near, and of all that is not drawn the counts."""
+    queues = {name: near.queues.get(name) or replace(view, seats=()) for name, view in now.queues.items()}
+    return replace(near, queues=queues, exchanges=now.exchanges)
 
 
 def shaping_runs(events: Iterable[Event], seen: set[tuple[str, str]]) -> list[tuple[int, int]]:
@@ -219,5 +229,9 @@ class Stage:
 
     def begin(self, replay: Replay) -> None:
         """A page begins here: it has no layout yet, and has seen what this replay has."""
-        self._sent = None, None
+        self.again()
         self.seen = {(name, to) for name, view in replay.publishers.items() for to in view.exchanges}
+
+    def again(self) -> None:
+        """Send the next layout though it may be the same."""
+        self._sent = None, None

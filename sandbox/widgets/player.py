@@ -18,6 +18,7 @@ import traitlets
 
 from sandbox import figures
 from sandbox.figures.sprites import sprites
+from sandbox.layout import neighbourhood
 from sandbox.texts import shown
 
 from . import code
@@ -49,9 +50,6 @@ NOBODY = "nobody: it would be lost"
 
 #: What stands for a picture of a broker that was collected.
 GONE = {"text/plain": "This broker is gone: keep a reference to it, as in `broker = sandbox.Broker()`."}
-
-#: How often a beginning is tried that is forgotten while it is read.
-RETRIES = 10
 
 #: How many lines of the program a page shows, and how many characters of one.
 MOST_LINES = 300
@@ -101,9 +99,9 @@ class Player(anywidget.AnyWidget):
         """The routing graph as it is now, for where there is no widget: an image, and words."""
         if self._broker() is None:
             return GONE
-        snapshot = self._now()
-        words = figures.describe(snapshot)
-        return {"text/plain": words} | _image(lambda: figures.draw(snapshot), words)
+        near = neighbourhood(self._now())
+        words = figures.describe(near.snapshot)
+        return {"text/plain": words} | _image(lambda: figures.draw(near.snapshot, folds=near.folds), words)
 
     def depth_picture(self) -> dict[str, str]:
         """The depth of the queues up to now, likewise."""
@@ -231,7 +229,7 @@ class Player(anywidget.AnyWidget):
         broker = self._broker()
         if broker is None or self._unsubscribe is None or not _runs(broker.clock):
             return
-        due = broker.due
+        due = broker.due if broker.is_open else None
         moment = None if due is None else due.time
         self._alarm.set(moment, None if moment is None else broker.clock.sleep_until(moment))
 
@@ -310,16 +308,10 @@ class Player(anywidget.AnyWidget):
     def _stretch(self, serial: int) -> Json | None:
         if self._history is None or self._broker() is None:
             return {"kind": "over"}
-        for _ in range(RETRIES):
-            try:
-                if serial >= 0:
-                    return self._with_facts(self._feed.past(serial))
-                start = self._with_facts(self._feed.start())
-            except KeyError:  # meanwhile another thread made the history forget where we wanted to begin
-                continue
-            self._wants.append(self._program)
-            return start
-        return None
+        if serial >= 0:
+            return self._with_facts(self._feed.past(serial))
+        self._wants.append(self._program)
+        return self._with_facts(self._feed.start())
 
 
 def _end(player: weakref.ref[Player]) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: The regions that the page knows how to draw.
 PARTS = ("clock", "graph", "ledger", "band", "depth", "inspector", "log", "program", "status")
 
+#: How small and how large a view may be drawn; 1 is as the front end's own letters.
+SMALLEST, LARGEST = 0.5, 4
+
 
 class View(anywidget.AnyWidget):
     """Regions of a player's picture; where no kernel answers, `picture` stands for them."""
@@ -30,6 +33,8 @@ class View(anywidget.AnyWidget):
     def __init__(
         self, player: str, parts: Iterable[str], *, scale: float, picture: Callable[[], dict[str, str]]
     ) -> None:
+        if not SMALLEST <= scale <= LARGEST:
+            raise ValueError(f"scale is from {SMALLEST} to {LARGEST}, not {scale!r}")
         self._picture = picture
         #: In how many places it is shown; None before the first of them.
         self.places: int | None = None

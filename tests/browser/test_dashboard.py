@@ -634,7 +634,7 @@ def test_commands_arrive_on_any_thread(still: Broker) -> None:
         elif "state" in update:
             last = update["state"]["serial"] + len(update.get("events", ()))
     assert last == still.history.last
-    player._throttle.close()
+    player.sleep()
 
 
 def test_a_press_may_be_anything(still: Broker) -> None:

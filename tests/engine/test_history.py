@@ -818,3 +818,17 @@ def test_forgetting_while_somebody_looks(bench: Bench) -> None:
     for serial in range(looked.first - 1, looked.last + 1):
         assert looked.at(serial) == other.engine.history.at(serial)
     assert bench.engine.snapshot() == other.engine.snapshot()
+
+
+def test_a_stretch_begins_where_memory_does() -> None:
+    """`stretch` gives a replay and the events after it that fit, whatever has been forgotten."""
+    history = History(most_events=20)
+    for number in range(1, 41):
+        history.append((0.0, "connected", 0, 0, None, Place("connection", str(number)), 0, 0, "", number))
+        history.trim()
+    for serial, until in ((0, None), (5, 30), (history.first + 3, history.last), (99, None)):
+        replay, events = history.stretch(serial, until)
+        start = min(max(serial, history.first - 1), history.last)
+        assert replay.serial == start
+        assert [event.serial for event in events] == list(range(start + 1, (until or history.last) + 1))
+        assert list(replay.connections) == list(range(1, start + 1))

@@ -236,3 +236,45 @@ def test_a_large_broker_flows_though_much_of_it_is_not_drawn(broker: sandbox.Bro
     assert not drawn & set(folded)
     queues = {f"queue:{name}" for name in broker.snapshot().queues}
     assert queues <= drawn | set(folded)
+
+
+def test_a_flow_brings_its_layout_though_it_was_sent_before(broker: sandbox.Broker) -> None:
+    """The page forgets its window, and with it the layouts, when a flow begins."""
+    publish(broker, 20)
+    feed = feed_of(broker)
+    feed.start()
+    for _ in range(MOST_EVENTS):
+        publish(broker)
+        broker.get("eu", no_ack=True)
+    update = feed.update()
+
+    assert update is not None
+    assert update["kind"] == "flow"
+    assert "queue:eu" in nodes_at(update["layouts"], broker.history.last)
+
+
+def test_a_flow_counts_what_is_not_drawn(broker: sandbox.Broker) -> None:
+    for number in range(60):
+        broker.queue(f"q{number}")
+    feed = feed_of(broker)
+    feed.focus("queue:q5")
+    feed.start()
+    for _ in range(MOST_EVENTS):
+        broker.publish("x", routing_key="q30")
+    update = feed.update()
+
+    assert update is not None
+    queues = {queue["name"]: (queue["ready"], len(queue["seats"])) for queue in update["state"]["queues"]}
+    assert queues["q30"] == (MOST_EVENTS, 0)
+    assert len(queues) == 61
+
+
+def test_a_gap_in_what_is_remembered_is_a_flow(broker: sandbox.Broker) -> None:
+    feed = feed_of(broker)
+    feed.start()
+    broker.history.most_events = 30
+    publish(broker, 100)
+    update = feed.update()
+
+    assert update is not None
+    assert update["kind"] == "flow"

@@ -408,3 +408,22 @@ def test_every_view_has_a_picture_beside_it(broker: sandbox.Broker) -> None:
         assert data["text/html"].startswith('<img alt="')
         assert "eu" in data["text/plain"]
         assert "1 ready" in data["text/plain"]
+
+
+@pytest.mark.parametrize("scale", [0, -1, 100, float("nan"), float("inf")])
+def test_a_scale_that_nobody_can_read_is_refused(broker: sandbox.Broker, scale: float) -> None:
+    with pytest.raises(ValueError, match="scale is from"):
+        broker.graph(scale=scale)
+
+
+def test_a_closed_broker_has_no_alarm() -> None:
+    broker = sandbox.Broker()
+    broker.queue("q", message_ttl=3600)
+    page = Page(broker)
+    broker.publish("x", routing_key="q")
+    page.player._throttle.now()
+    assert 3599 < page.timers.armed[-1].seconds <= 3600
+    broker.close()
+    page.player._throttle.now()
+
+    assert [timer for timer in page.timers.armed if timer.seconds > 1] == []
