@@ -16,7 +16,11 @@ export class FullName {
     this.group = group;
     this.root.replaceChildren(html("bdi", {}, name));
     this.root.hidden = false;
-    const [frame, box, own] = [this.frame, group, this.root].map((element) => element.getBoundingClientRect());
+    this.place();
+  }
+
+  place() {
+    const [frame, box, own] = [this.frame, this.group, this.root].map((element) => element.getBoundingClientRect());
     const left = Math.max(0, Math.min(box.left - frame.left, frame.width - own.width));
     this.root.style.left = `${left + this.frame.scrollLeft}px`;
     this.root.style.top = `${Math.max(0, box.top - frame.top)}px`;
@@ -27,8 +31,10 @@ export class FullName {
     this.root.hidden = true;
   }
 
-  /** The picture was drawn anew: is the thing still there? */
-  check() {
-    if (this.group && !this.group.isConnected) this.hide();
+  /** The picture was drawn anew, and the thing may have moved, or gone. */
+  follow() {
+    if (!this.group) return;
+    if (this.group.isConnected) this.place();
+    else this.hide();
   }
 }

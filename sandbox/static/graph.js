@@ -122,7 +122,7 @@ export class Graph {
     }
     this.sweep(this.nodes, seen);
     this.keys.settle(nodes);
-    this.fullName.check();
+    this.fullName.follow();
   }
 
   drawable(node, scene) {

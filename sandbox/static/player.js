@@ -4,6 +4,7 @@ import { HOP, SLOW_HOP, STILL_HOP, beatAfter, playingTime, travels } from "./bea
 import { Depths } from "./depths.js";
 import { messagesOf } from "./doors.js";
 import { Kept } from "./kept.js";
+import { Lookers } from "./lookers.js";
 import { GONE } from "./phrases.js";
 import { Rates } from "./rates.js";
 import { Requests } from "./requests.js";
@@ -49,21 +50,15 @@ export class Player extends Speaker {
     this.alive = true;
     this.byHand = { channels: [], consumers: [], messages: [] };
     this.program = { lines: [] };
-    this.wasInThePast = false;
-    this.page = String(crypto.getRandomValues(new Uint32Array(1))[0]);
     this.selection = null;
     this.filter = null;
     this.slow = false;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
-    this.views = 0;
-    this.narrowViews = 0;
+    this.lookers = new Lookers(this);
   }
 
   say(kind, value) {
-    if (kind === "status" && this.inThePast !== this.wasInThePast) {
-      this.wasInThePast = this.inThePast;
-      this.tellViews();
-    }
+    if (kind === "status") this.lookers.notice();
     super.say(kind, value);
   }
 
@@ -394,31 +389,11 @@ export class Player extends Speaker {
     this.say("frame");
   }
 
-  // ---------------------------------------------------------------- who looks
+  // ---------------------------------------------------------------- who looks, and at what
 
+  /** A view looks from now on, until it is detached. */
   attach() {
-    this.views += 1;
-    this.tellViews();
-    let wasNarrow = false;
-    return {
-      narrow: (value) => {
-        this.narrowViews += value - wasNarrow;
-        wasNarrow = value;
-        this.tellViews();
-        this.say("frame");
-      },
-      detach: () => {
-        this.views -= 1;
-        this.narrowViews -= wasNarrow;
-        this.tellViews();
-      },
-    };
-  }
-
-  /** Tell Python who looks: one of several pages, perhaps. */
-  tellViews() {
-    const { page, views, inThePast: past } = this;
-    if (this.alive) this.send({ page, views, narrow: this.narrowViews > 0, past });
+    return this.lookers.attach();
   }
 
   /** The messages that the chosen term of the ledger counts, or null. */

@@ -256,7 +256,7 @@ def test_a_hidden_view_leaves_nothing(front: Open, still: Broker) -> None:
 
     listeners = "player => [...player.listeners.values()].reduce((sum, found) => sum + found.size, 0)"
     assert page.ask(listeners) == 0
-    assert page.ask("player => [player.views, player.narrowViews]") == [0, 0]
+    assert page.ask("player => [player.lookers.views, player.lookers.narrow]") == [0, 0]
     assert page.page.evaluate("listening()") == 0
     assert page.player._unsubscribe is None
     now = still.now
