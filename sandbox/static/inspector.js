@@ -141,7 +141,7 @@ export class Inspector extends Panel {
     return [
       heading("Consumer", consumer.tag),
       html("p", {}, `of `, this.link(`queue:${consumer.queue}`, consumer.queue), ` on channel ${consumer.channel}: ${consumerStatus(consumer)}`),
-      facts([["prefetch", consumer.no_ack ? "not counted: no ack" : consumer.prefetch ? String(consumer.prefetch) : "no limit"], ["received", thousands(consumer.received)]]),
+      facts([["prefetch", consumer.no_ack ? "not counted: no ack" : consumer.prefetch ? String(consumer.prefetch) : "no limit"], ["was sent", thousands(consumer.received)]]),
       ...(isOurs ? this.actions(...buttons) : [html("p", { class: "sandbox-muted" }, "This consumer belongs to code: acknowledge there.")]),
       ...this.held(held, isOurs),
     ];

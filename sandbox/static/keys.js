@@ -3,6 +3,7 @@
 import { isCut, shown } from "./phrases.js";
 import { playheadKeys } from "./playhead.js";
 import { html } from "./svg.js";
+import { openTab } from "./tabs.js";
 
 const HELP = [
   ["Right, Left", "follow the message downstream, upstream"],
@@ -63,6 +64,7 @@ export class Keys {
     if (message) this.player.select(`message:${message}`);
     else if (id.startsWith("fold:")) this.player.say("unfold", id);
     else this.player.select(id);
+    if (this.player.selection) openTab(this.graph.root, "Inspector"); // where it does not stand beside
   }
 
   press(event) {

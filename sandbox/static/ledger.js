@@ -3,6 +3,7 @@
 import { COPY_TERMS, MESSAGE_TERMS, shown, thousands } from "./phrases.js";
 import { Panel } from "./panel.js";
 import { html } from "./svg.js";
+import { openTab } from "./tabs.js";
 
 export class LedgerLine extends Panel {
   constructor(root, player) {
@@ -52,6 +53,12 @@ export class LedgerLine extends Panel {
     return parts.length > 2 ? parts : [...parts, "0"];
   }
 
+  /** Show what it counts: in the picture, and in the log. */
+  filterBy(filter) {
+    this.player.filterBy(filter);
+    if (this.player.filter) openTab(this.root, "Log");
+  }
+
   term(word, count, name) {
     return html(
       "button",
@@ -60,20 +67,16 @@ export class LedgerLine extends Panel {
         "data-term": word,
         "aria-pressed": String(this.player.filter?.word === word),
         title: `show in the log what is ${name}`,
-        click: () => this.player.filterBy({ word, name }),
+        click: () => this.filterBy({ word, name }),
       },
       `${count} ${name}`,
     );
   }
 }
 
-/** Show the form that publishes, as a press of its tab does, and go there. */
+/** Show the form that publishes, and go there. */
 function leadToForm(dashboard) {
-  const tabs = [...dashboard.querySelectorAll(".lm-TabBar-tab")];
-  const tab = tabs.find((found) => found.textContent.trim() === "Publish");
-  const box = tab?.getBoundingClientRect();
-  const place = box && { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
-  for (const kind of ["pointerdown", "pointerup"]) tab?.dispatchEvent(new PointerEvent(kind, { ...place, bubbles: true }));
+  openTab(dashboard, "Publish");
   requestAnimationFrame(() => dashboard.querySelector(".sandbox-publish-form input")?.focus());
 }
 

@@ -43,13 +43,13 @@ export class Log extends Panel {
   }
 
   matching(events) {
-    const { filter } = this.player;
+    const { chosen, filter } = this.player;
     const wanted = this.input.value.trim().toLowerCase();
     const number = /^\d+$/.test(wanted) ? Number(wanted) : null;
     const found = [];
     for (let index = events.length - 1; index >= 0 && found.length < MOST; index -= 1) {
       const row = events[index];
-      if (filter && !belongs(row, filter.word)) continue;
+      if (filter && !(belongs(row, filter.word) && chosen.has(row[3]))) continue;
       if (number !== null ? row[3] !== number : wanted && !eventWords(row).toLowerCase().includes(wanted)) continue;
       found.push(row);
     }

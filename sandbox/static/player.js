@@ -101,7 +101,11 @@ export class Player extends Speaker {
     this.rates.count(this.last);
     if (this.flowing) this.leaveFlow();
     else if (!this.shown || this.following) this.jump(this.last);
-    else this.seek(this.shown.serial);
+    else {
+      const isStepping = Boolean(this.beat);
+      this.finishBeat();
+      this.seek(isStepping ? this.shown.serial : this.wanted);
+    }
   }
 
   /** More events. */
@@ -134,6 +138,7 @@ export class Player extends Speaker {
     this.first = update.first;
     this.depths.jump(state);
     this.rates.count(this.last);
+    this.waitsForStart = false; // whatever became of the answer: the page is told of the present
     this.flowLayout = update.layouts?.length ? new Window(update) : this.flowLayout;
     this.window = null;
     if (this.following) this.showFlow(state);
@@ -160,6 +165,11 @@ export class Player extends Speaker {
   /** Whether the playhead stands before the last event because somebody put it there. */
   get inThePast() {
     return !this.following && this.shown !== null && this.shown.serial < this.last;
+  }
+
+  /** Where the playhead is in time: while a beat plays, already at the time of what happens. */
+  get playheadTime() {
+    return this.following && this.beat ? this.beat.rows[0][1] : this.shown.time;
   }
 
   get time() {
@@ -211,11 +221,13 @@ export class Player extends Speaker {
     this.shown = stretch.stateAt(serial);
     this.say("frame");
     this.say("status");
+    if (this.following && this.shown.needsMore()) this.beginAnew();
   }
 
   /** Follow the last event again. */
   follow() {
     this.following = true;
+    this.waitsForStart = false;
     this.stopBeat();
     if (this.window) this.jump(this.window.last);
     else this.beginAnew();
@@ -314,6 +326,7 @@ export class Player extends Speaker {
       this.say("passed", row);
       this.shown.apply(row);
     }
+    if (!this.following) this.wanted = this.shown.serial;
   }
 
   /** What has landed is to be seen, and perhaps copies that were behind it. */

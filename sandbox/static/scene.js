@@ -36,7 +36,9 @@ export class Scene {
 
   /** What is lit while something is selected or filtered: ids of nodes, or null for everything. */
   get lit() {
-    return this.player.selection ? related(this.player.selection, this) : null;
+    const { selection } = this.player;
+    const isThere = selection && (selection.startsWith("message:") || this.geometry.nodes.has(selection));
+    return isThere ? related(selection, this) : null; // what is gone dims nothing
   }
 }
 

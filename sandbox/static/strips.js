@@ -174,8 +174,9 @@ export class Strips extends Panel {
 
   /** How deep a queue is at the playhead, or was at its end. */
   now(name) {
-    const [, , ready, unacked] = this.player.depths.series.get(name).at(-1);
-    return this.player.shown.queues.get(name) ?? { ready, unacked };
+    const { serial, queues } = this.player.shown;
+    const point = this.player.depths.series.get(name).findLast((found) => found[0] <= serial) ?? [0, 0, 0, 0];
+    return queues.get(name) ?? { ready: point[2], unacked: point[3] };
   }
 
   /** The x of a moment: of a point, which begins with its serial and its time. */
@@ -244,7 +245,7 @@ export class Strips extends Panel {
     const { serial } = player.shown;
     const isLive = serial >= player.last;
     const right = LEFT + this.x.width;
-    const x = isLive ? right : round(Math.max(LEFT, Math.min(right, this.place([serial + 1, player.shown.time]))));
+    const x = isLive ? right : round(Math.max(LEFT, Math.min(right, this.place([serial + 1, player.playheadTime]))));
     for (const [key, value] of Object.entries({ x1: x, x2: x, y1: 2, y2: this.height - 22 })) this.line.setAttribute(key, value);
     this.slider.style.left = `${x * this.scale - 12}px`;
     this.slider.setAttribute("aria-valuemin", String(Math.max(0, player.first - 1)));

@@ -85,12 +85,18 @@ function pill(node, view, scene) {
   ];
 }
 
+/** A token that can be chosen, and then means its message. */
+function marked(token, message) {
+  token.setAttribute("data-message", message);
+  return token;
+}
+
 function lost(node, view, scene) {
   const x = node.x + node.width / 2;
   const bottom = node.y + node.height;
   return [
     shape(straight([[x, bottom + 2], [x, bottom + 18]]), { line: "lost", width: 2, dash: [2, 3] }),
-    scene.sprites.token(view.last_lost, x, bottom + 28, "lost"),
+    marked(scene.sprites.token(view.last_lost, x, bottom + 28, "lost"), view.last_lost),
     words(lostNote(view, scene.isNarrow), node.aside ?? x, bottom + 53, { anchor: node.aside === null ? "middle" : "start" }),
   ];
 }

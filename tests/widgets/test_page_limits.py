@@ -317,3 +317,72 @@ def test_names_are_only_characters_where_one_searches(front: Open, still: Broker
     page.play()
     assert f"queue:{EVIL}-44" in page.nodes
     assert page.page.locator("#root :is(img, b)").count() == 0
+
+
+def test_flow_has_a_graph_though_nothing_was_declared_since(front: Open, still: Broker) -> None:
+    """The first update of a flow brings the layout that the page forgets with its window."""
+    still.queue("work")
+    for number in range(200):
+        still.publish(number, routing_key="work")
+        still.get("work", no_ack=True)
+    page = front(still)
+    page.show(*PARTS)
+    page.settle()
+    for number in range(200):
+        still.publish(number, routing_key="work")
+        still.get("work", no_ack=True)
+    page.play(500)
+
+    assert "queue:work" in page.nodes
+
+
+def test_a_long_queue_has_tokens_after_a_pause(front: Open, still: Broker) -> None:
+    """Whoever follows again sees the copies at the head, though the page did not know them one by one."""
+    still.queue("work")
+    for number in range(1500):
+        still.publish(number, routing_key="work")
+    page = front(still)
+    page.show(*PARTS)
+    page.settle()
+    page.ask("player => player.freeze()")
+    for _ in range(2):
+        for _ in range(70):
+            still.get("work", no_ack=True)
+        page.play()
+    page.ask("player => player.follow()")
+    page.settle()
+
+    assert len(page.signs("queue:work")) >= 5
+
+
+def test_a_start_under_way_does_not_undo_a_seek(front: Open, still: Broker) -> None:
+    """What was asked for last is where the playhead goes."""
+    still.queue("work")
+    for number in range(1500):
+        still.publish(number, routing_key="work")
+    page = front(still)
+    page.show(*PARTS)
+    page.settle()
+    page.ask("player => player.freeze()")
+    page.play()
+    page.ask("player => { player.beginAnew(); player.seek(100); }")
+    page.play()
+    page.play()
+
+    assert page.serial == 100
+
+
+def test_what_is_gone_dims_nothing(front: Open, still: Broker) -> None:
+    """A selection that was deleted leaves the picture as it is without one."""
+    still.queue("work")
+    still.queue("other")
+    page = front(still)
+    page.show(*PARTS)
+    page.settle()
+    page.ask("player => player.select('queue:work')")
+    page.play()
+    assert page.root.locator(".sandbox-dim").count() > 0
+    still.delete("work")
+    page.settle()
+
+    assert page.root.locator(".sandbox-dim").count() == 0
