@@ -180,10 +180,10 @@ class FrontEnd:
         self.page = page
         self.broker = broker
         self.player = broker._player
-        throttle = self.player._throttle
-        throttle._later = _Never
-        if throttle._timer is not None:
-            throttle._timer.cancel()
+        for timed in (self.player._throttle, self.player._alarm):
+            timed._later = _Never
+            if timed._timer is not None:
+                timed._timer.cancel()
         self._line = _Line()
         self.player.comm = self._line
         self._numbers = count(1)
