@@ -2,6 +2,7 @@
 
 import { Panel } from "./panel.js";
 import { label, shown, thousands } from "./phrases.js";
+import { Roving } from "./roving.js";
 import { html } from "./svg.js";
 
 const MOST = 100;
@@ -18,6 +19,7 @@ export class Find extends Panel {
     });
     this.count = html("span", { class: "sandbox-muted" });
     this.names = html("div", { class: "sandbox-names", hidden: true });
+    this.roving = new Roving(this.names);
     this.found = [];
     this.kind = null;
     this.root.append(html("div", { class: "sandbox-row" }, this.input, this.count), this.names);
@@ -55,7 +57,7 @@ export class Find extends Panel {
     this.found = found.slice(0, MOST);
     const more = found.length > MOST ? [html("span", { class: "sandbox-muted" }, "type to narrow the list")] : [];
     this.names.hidden = false;
-    this.names.replaceChildren(...this.found.map((id) => this.button(id)), ...more);
+    this.roving.fill(...this.found.map((id) => this.button(id)), ...more);
     if (!this.found.length) this.names.textContent = `nothing is called ${shown(wanted)}`;
   }
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: How often a second a view is brought up to date at most.
-RATE = 12
+RATE = 13
 
 #: In seconds, how late flushes may come so that it is made up for.
 LATEST = 1
