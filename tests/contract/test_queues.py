@@ -169,6 +169,7 @@ def test_exclusive_queue(target: Target) -> None:
     ):
         target.refused(ResourceLocked, LOCKED.format(queue), call)
     target.publish("from outside", "", queue)
+    target.settle(1, target.ready, queue, also_mine)  # two connections: which comes first is not said
 
     also_mine.queue_bind(queue, "amq.direct", queue)
     target.publish("by a binding", "amq.direct", queue, channel=also_mine)
