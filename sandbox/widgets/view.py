@@ -12,9 +12,6 @@ from . import code
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-#: The regions that the page knows how to draw.
-PARTS = ("clock", "graph", "ledger", "band", "depth", "inspector", "log", "program", "status")
-
 #: How small and how large a view may be drawn; 1 is as the front end's own letters.
 SMALLEST, LARGEST = 0.5, 4
 
