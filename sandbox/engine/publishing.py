@@ -142,6 +142,8 @@ class Publishing(Guard):
         ):  # taken out one by one: an interrupted commit can be called again for the rest
             message, route, mandatory = waiting.messages.pop(0)
             message = message._replace(id=self._moves.messages + 1)
+            if not message.exchange:  # the default exchange looks for a queue of that name only now
+                route = self._moves.topology.route("", message.keys, message.headers)
             done.append(self._publish(channel, message, _still_there(route), mandatory=mandatory))
         while waiting.settlements:
             settlement = waiting.settlements[0]

@@ -165,6 +165,22 @@ def test_transaction_publishes(target: Target) -> None:
 
 
 @pytest.mark.statement("CON-5")
+def test_default_exchange_routes_at_the_commit(target: Target) -> None:
+    """CON-5: published to a queue that is declared before the commit, a message gets there."""
+    channel, returned = target.channel, target.returns()
+    name = target.name("later")
+    channel.tx_select()
+
+    target.publish("in time", "", name, mandatory=True)
+    target.sync(channel)
+    target.queue(name)
+    channel.tx_commit()
+    target.expect(name, "in time")
+    target.sync(channel)
+    assert returned == []
+
+
+@pytest.mark.statement("CON-5")
 def test_transaction_acknowledges(target: Target) -> None:
     """CON-5: to acknowledge in a transaction waits for its commit; rolled back, it was never done."""
     queue, channel = target.queue(), target.new_channel()
